@@ -1,0 +1,1 @@
+"""Speech enhancement with a sparse mixture of local experts."""
