@@ -1,0 +1,1 @@
+"""The `smle` command: one thin file per verb."""
