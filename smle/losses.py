@@ -1,0 +1,112 @@
+"""What training minimises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+# Estimates better than this teach nothing more; without it clean examples would rule the mean.
+_CEILING_DB = 30.0
+# Weights that let one dB of SI-SDR and a fifth of either spectral error weigh about the same.
+_SI_SDR_WEIGHT = 0.03
+_MAGNITUDE_WEIGHT = 3.0
+_COMPLEX_WEIGHT = 1.0
+_COMPRESSION = 0.3
+# The spectrum of a signal of unit power has about this magnitude for a window of 512.
+_UNIT_MAGNITUDE = 8.0
+
+
+def si_sdr_loss(estimate: Tensor, clean: Tensor) -> Tensor:
+    """Negative SI-SDR in dB, bounded at -30, for training.
+
+    Args:
+        estimate: (rows, samples).
+        clean: (rows, samples).
+
+    Returns:
+        One value per row; 0 where the clean signal is silent. No mean is removed (recordings have
+        none worth the name), see `smle.metrics` for the measure that is reported.
+
+    >>> clean = torch.randn(1, 800)
+    >>> round(si_sdr_loss(2 * clean, clean).item(), 1)
+    -30.0
+    """
+    energy = clean.square().sum(-1)
+    present = energy > 1e-9 * clean.shape[-1]
+    scale = (estimate * clean).sum(-1) / energy.clamp(min=1e-12)
+    target = scale[:, None] * clean
+    error = (estimate - target).square().sum(-1)
+    power = target.square().sum(-1)
+    floor = 10 ** (-_CEILING_DB / 10)
+    ratio = (power + 1e-12) / (error + floor * power + 1e-12)
+    return torch.where(present, -10 * torch.log10(ratio), 0.0)
+
+
+@dataclass(frozen=True)
+class EnhancementLoss:
+    """Loss of an estimate, "si-sdr" as in the papers or with compressed spectral terms beside it.
+
+    The spectral terms compare magnitudes, and complex values at those magnitudes, compressed by
+    the power 0.3 and at the noisy signal's level: they weigh quiet remnants of noise in pauses,
+    which SI-SDR does not hear.
+    """
+
+    kind: Literal["si-sdr", "si-sdr+spectral"]
+
+    def __call__(
+        self,
+        estimate: Tensor,
+        clean: Tensor,
+        estimate_spectrum: Tensor,
+        clean_spectrum: Tensor,
+        level: Tensor,
+    ) -> Tensor:
+        """Compare estimates with clean signals.
+
+        Args:
+            estimate: (rows, samples).
+            clean: (rows, samples).
+            estimate_spectrum: (rows, frames, bins), complex.
+            clean_spectrum: (rows, frames, bins), complex.
+            level: Root mean square of the noisy signals (rows,).
+
+        Returns:
+            One value per row.
+        """
+        by_wave = si_sdr_loss(estimate, clean)
+        if self.kind == "si-sdr":
+            return by_wave
+        scale = 1 / (_UNIT_MAGNITUDE * level.clamp(min=1e-7))
+        magnitude, value = _compress(estimate_spectrum * scale[:, None, None])
+        clean_magnitude, clean_value = _compress(clean_spectrum * scale[:, None, None])
+        by_magnitude = (magnitude - clean_magnitude).square().mean((1, 2))
+        by_value = (value - clean_value).square().sum(-1).mean((1, 2))
+        return (
+            _SI_SDR_WEIGHT * by_wave + _MAGNITUDE_WEIGHT * by_magnitude + _COMPLEX_WEIGHT * by_value
+        )
+
+
+def balance_penalty(weights: Tensor) -> Tensor:
+    """How unevenly a batch uses the specialists: 0 when even, K - 1 when one takes all.
+
+    Args:
+        weights: (rows, specialists), each row adding up to 1.
+
+    Returns:
+        A scalar.
+
+    >>> balance_penalty(torch.eye(4)).item()
+    0.0
+    """
+    use = weights.mean(0)
+    return weights.shape[1] * use.square().sum() - 1
+
+
+def _compress(spectrum: Tensor) -> tuple[Tensor, Tensor]:
+    parts = torch.view_as_real(spectrum)
+    power = parts.square().sum(-1) + 1e-8
+    magnitude = power ** (_COMPRESSION / 2)
+    return magnitude, parts * (magnitude * torch.rsqrt(power))[..., None]

@@ -1,0 +1,186 @@
+"""A recipe: the one TOML file that says what a model is and how it is trained."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from smle.config import (
+    GateConfig,
+    NetworkConfig,
+    RoutingConfig,
+    SpectralConfig,
+    from_table,
+)
+from smle.errors import RecipeError
+
+FORMAT = 1
+_MAX_RECIPE_BYTES = 1_000_000
+_MAX_SPECIALISTS = 64
+AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How long and how fast one stage of training goes.
+
+    Args:
+        steps: Updates; 0 skips the stage.
+        learning_rate: Peak rate of AdamW, held until the decay.
+        batch_size: Mixtures per update.
+        decay: Last part of the steps over which the rate falls to zero.
+        average: Decay of the running average of weights that is kept, 0 for the last weights.
+        validate_every_steps: Steps between scores on fixed mixtures of training material.
+        patience_steps: Steps without a better score after which the stage ends; 0 for never.
+    """
+
+    steps: int = 1000
+    learning_rate: float = 1e-3
+    batch_size: int = 16
+    decay: float = 0.3
+    average: float = 0.99
+    validate_every_steps: int = 250
+    patience_steps: int = 0
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(StageConfig):
+    """The joint stage, P1's fine-tuning through a soft mixture that hardens.
+
+    Args:
+        alpha: Schedule of the sharpness (see `smle.annealing`).
+        gate_weight: Weight of the gate's cross-entropy beside the loss of the estimate.
+        balance_weight: Weight of the penalty on uneven use of the specialists.
+        straight_through: Hard choices forward, soft gradients backward.
+    """
+
+    alpha: AlphaSchedule = "sigmoid"
+    gate_weight: float = 0.0
+    balance_weight: float = 0.0
+    straight_through: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Every stage of training, and what they share.
+
+    Args:
+        seed: Of weights and mixtures.
+        loss: "si-sdr" as in the papers, or with compressed spectral terms.
+        specialists_start: "generalist" fine-tunes it on each cluster, "fresh" begins anew.
+        clip_norm: Largest norm of a gradient.
+    """
+
+    seed: int = 1
+    loss: Literal["si-sdr", "si-sdr+spectral"] = "si-sdr+spectral"
+    specialists_start: Literal["generalist", "fresh"] = "generalist"
+    clip_norm: float = 1.0
+    generalist: StageConfig = field(default_factory=StageConfig)
+    specialists: StageConfig = field(default_factory=StageConfig)
+    gate: StageConfig = field(default_factory=StageConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a model is and how it is trained.
+
+    Args:
+        name: Of the model.
+        specialists: Names of the specialists, one per cluster, in the clusters' order.
+        summary: One line for `smle models`.
+        generalist: Whether the model carries a generalist as well.
+        start: Expert that runs before the first decision; the generalist, or the first specialist.
+        clusters: Table for the clusters: `by` and what it needs (see `smle.clusters`).
+        mixing: Table for the mixtures that it is trained on (see `smle.dataset`).
+
+    >>> Recipe(name="pair", specialists=("low", "high")).start_name
+    'low'
+    """
+
+    name: str
+    specialists: tuple[str, ...]
+    summary: str = ""
+    generalist: bool = False
+    spectral: SpectralConfig = field(default_factory=SpectralConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    routing: RoutingConfig = field(default_factory=RoutingConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    clusters: Mapping[str, Any] = field(default_factory=dict)
+    mixing: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.specialists) <= _MAX_SPECIALISTS:
+            raise RecipeError(
+                f"specialists lists {len(self.specialists)} names; "
+                f"give from 1 to {_MAX_SPECIALISTS}"
+            )
+        if len(set(self.expert_names)) != len(self.expert_names):
+            raise RecipeError(
+                f"specialists {', '.join(self.specialists)} are not told apart; "
+                "give each a name of its own, none of them 'generalist'"
+            )
+        if self.start_name not in self.expert_names:
+            raise RecipeError(
+                f"start is {self.start!r}; choose one of {', '.join(self.expert_names)}"
+            )
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """The specialists, then the generalist if the model carries one."""
+        return (*self.specialists, "generalist") if self.generalist else self.specialists
+
+    @property
+    def start_name(self) -> str:
+        """Expert that runs before the first decision."""
+        return self.start or ("generalist" if self.generalist else self.specialists[0])
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The recipe, checked.
+
+    Raises:
+        RecipeError: If it cannot be read, or says something unknown, mistyped or out of range.
+    """
+    try:
+        if path.stat().st_size > _MAX_RECIPE_BYTES:
+            raise RecipeError(f"{path} has {path.stat().st_size} bytes; a recipe is a short text")
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read ({error.strerror}); give a recipe file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no TOML ({error}); mend it") from None
+    try:
+        return parse_recipe(table)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def parse_recipe(table: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from the tables of its TOML file.
+
+    Raises:
+        RecipeError: If it says something unknown, mistyped, out of range or from a newer format.
+
+    >>> parse_recipe({"format": 1, "name": "one", "specialists": ["all"]}).name
+    'one'
+    """
+    given = dict(table)
+    version = given.pop("format", None)
+    if version != FORMAT:
+        raise RecipeError(
+            f"format is {version!r}, this smle reads {FORMAT}; "
+            "install a newer smle or use another model"
+        )
+    return from_table(Recipe, given, "")

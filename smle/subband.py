@@ -1,0 +1,202 @@
+"""The banded network of the flagship: one small GRU shared by all bands, and a narrow full-band GRU.
+
+The 257 bins up to 8 kHz are split into bands that widen with frequency. Every band becomes a few
+channels; a GRU over time, shared by all bands, follows each; a bottleneck across all bands with a
+GRU of its own lets them know of each other. Shared weights learn much from little data, and the
+bottleneck costs a fraction of a recurrence over frequency.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smle.config import NetworkConfig
+
+
+class BandGroup(NamedTuple):
+    """Neighbouring bands of equal width."""
+
+    first_bin: int
+    bins_per_band: int
+    bands: int
+
+
+# 125 Hz wide up to 1 kHz, then doubling by octave.
+BAND_GROUPS = (
+    BandGroup(0, 4, 8),
+    BandGroup(32, 8, 4),
+    BandGroup(64, 16, 4),
+    BandGroup(128, 32, 4),
+)
+N_BANDS = sum(group.bands for group in BAND_GROUPS)
+_PARTS = 3  # in: magnitude, real, imaginary; out: gain, and a phase turn's real and imaginary part
+
+
+class BandSplit(nn.Module):
+    """Spectral features to channels, each band by a linear map of its own.
+
+    Args:
+        channels: Features per band.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(
+            nn.Parameter(
+                torch.randn(g.bands, _PARTS * g.bins_per_band, channels)
+                / (_PARTS * g.bins_per_band) ** 0.5
+            )
+            for g in BAND_GROUPS
+        )
+        self.bias = nn.Parameter(torch.zeros(N_BANDS, channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(frames, rows, bins, 3) to (frames, rows, bands, channels)."""
+        frames, rows = features.shape[:2]
+        bands = []
+        for group, weight in zip(BAND_GROUPS, self.weights, strict=True):
+            stop = group.first_bin + group.bins_per_band * group.bands
+            band = features[:, :, group.first_bin : stop].reshape(frames * rows, group.bands, -1)
+            bands.append(torch.bmm(band.transpose(0, 1), weight))
+        split = torch.cat(bands).transpose(0, 1) + self.bias
+        return split.view(frames, rows, N_BANDS, -1)
+
+
+class BandMerge(nn.Module):
+    """Channels back to values per bin, each band by a linear map of its own.
+
+    Args:
+        channels: Features per band.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(
+            nn.Parameter(
+                0.3 * torch.randn(g.bands, channels, _PARTS * g.bins_per_band) / channels**0.5
+            )
+            for g in BAND_GROUPS
+        )
+        bins = sum(group.bands * group.bins_per_band for group in BAND_GROUPS)
+        self.bias = nn.Parameter(torch.zeros(bins, _PARTS))
+
+    def forward(self, channels: Tensor) -> Tensor:
+        """(frames, rows, bands, channels) to (frames, rows, bins, 3); the last bin is repeated."""
+        frames, rows = channels.shape[:2]
+        by_band = channels.reshape(frames * rows, N_BANDS, -1).transpose(0, 1)
+        bins, first = [], 0
+        for group, weight in zip(BAND_GROUPS, self.weights, strict=True):
+            band = torch.bmm(by_band[first : first + group.bands], weight)
+            bins.append(band.transpose(0, 1).reshape(frames, rows, -1, _PARTS))
+            first += group.bands
+        merged = torch.cat(bins, 2) + self.bias
+        return torch.cat([merged, merged[:, :, -1:]], 2)
+
+
+class SubbandBlock(nn.Module):
+    """A GRU along each band, then a bottleneck GRU across all bands, both residual.
+
+    Args:
+        channels: Features per band.
+        hidden_size: Width of the bottleneck.
+    """
+
+    def __init__(self, channels: int, hidden_size: int) -> None:
+        super().__init__()
+        self.band_norm = nn.LayerNorm(channels)
+        self.band_gru = nn.GRU(channels, channels)
+        self.band_output = nn.Linear(channels, channels)
+        self.full_norm = nn.LayerNorm(channels)
+        self.full_input = nn.Linear(N_BANDS * channels, hidden_size)
+        self.full_gru = nn.GRU(hidden_size, hidden_size)
+        self.full_output = nn.Linear(hidden_size, N_BANDS * channels)
+
+    def forward(self, x: Tensor, band: Tensor, full: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Follow more frames.
+
+        Args:
+            x: (frames, rows, bands, channels).
+            band: State of the band GRU (rows, bands, channels).
+            full: State of the full-band GRU (rows, hidden_size).
+
+        Returns:
+            The new channels and both new states, shaped as they came.
+        """
+        frames, rows, bands, channels = x.shape
+        along = self.band_norm(x).view(frames, rows * bands, channels)
+        along, band_after = self.band_gru(along, band.reshape(1, rows * bands, channels))
+        x = x + self.band_output(along).view_as(x)
+        across = self.full_norm(x).view(frames, rows, bands * channels)
+        across = functional.silu(self.full_input(across))
+        followed, full_after = self.full_gru(across, full[None].contiguous())
+        x = x + self.full_output(across + followed).view_as(x)
+        return x, band_after.view(rows, bands, channels), full_after[0]
+
+
+class SubbandNetwork(nn.Module):
+    """Band split, blocks, band merge; the mask is a gain from 0 to 1 and a turn of the phase.
+
+    Args:
+        config: Channels, blocks (`layers`) and width of the bottleneck (`hidden_size`).
+
+    >>> network = SubbandNetwork(NetworkConfig("subband", layers=1))
+    >>> mask, state = network(torch.rand(2, 5, 257, 3), network.start(2))
+    >>> mask.shape, bool(mask.abs().max() <= 1.0)
+    (torch.Size([2, 5, 257]), True)
+    """
+
+    n_bins: ClassVar[int] = 257
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.split = BandSplit(config.channels)
+        self.blocks = nn.ModuleList(
+            SubbandBlock(config.channels, config.hidden_size) for _ in range(config.layers)
+        )
+        self.channel_output = nn.Linear(config.channels, config.channels)
+        self.merge = BandMerge(config.channels)
+
+    def start(self, rows: int) -> tuple[Tensor, ...]:
+        """The state before the first frame: for each block that of its two GRUs."""
+        zeros = self.merge.bias.new_zeros
+        band, full = (rows, N_BANDS, self.config.channels), (rows, self.config.hidden_size)
+        return tuple(zeros(shape) for _ in self.blocks for shape in (band, full))
+
+    def forward(
+        self, features: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Estimate the mask of more frames.
+
+        Args:
+            features: (rows, frames, bins, 3).
+            state: From the call before, or `start`.
+
+        Returns:
+            The complex mask (rows, frames, bins), of magnitude up to 1, and the new state.
+        """
+        x = functional.silu(self.split(features.transpose(0, 1)))  # (frames, rows, bands, channels)
+        after: list[Tensor] = []
+        for index, block in enumerate(self.blocks):
+            x, band, full = block(x, state[2 * index], state[2 * index + 1])
+            after += (band, full)
+        out = self.merge(functional.silu(self.channel_output(x))).transpose(0, 1)
+        # Half a gain and no turn to begin with.
+        real, imaginary = 1.0 + out[..., 1], out[..., 2]
+        scale = torch.sigmoid(1.0 + out[..., 0]) * torch.rsqrt(real**2 + imaginary**2 + 1e-6)
+        return torch.complex(scale * real, scale * imaginary), tuple(after)
+
+    @property
+    def macs_per_frame(self) -> int:
+        """Multiply-accumulates for one frame of one row."""
+        shared = N_BANDS * self.channel_output.weight.numel()
+        for block in self.blocks:
+            for name, parameter in block.named_parameters():
+                if "weight" in name and "norm" not in name:
+                    shared += parameter.numel() * (N_BANDS if name.startswith("band") else 1)
+        ends = (*self.split.weights, *self.merge.weights)
+        return shared + sum(weight.numel() for weight in ends)
