@@ -1,0 +1,263 @@
+"""Audio files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from smle.errors import AudioError
+from smle.formats import SequentialFile, target_for
+from smle.paths import shown
+
+PART_SUFFIX = ".smle-part"
+_INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_INTEGER_BITS |= {"ULAW": 16, "ALAW": 16}
+_SOFTWARE_MARK = " (libsndfile-"
+
+
+class AudioWriter:
+    """Writes one file in blocks under a temporary name, then gives it its own; a context manager.
+
+    Leaving it normally flushes the file to the disk and renames it; leaving it through an error
+    removes it. What stands under `path` changes only at that rename.
+
+    Args:
+        path: The file to write; its folder must exist.
+        sample_rate: In Hz.
+        channels: How many rows the blocks have.
+        format: As libsndfile names it.
+        subtype: As libsndfile names it.
+        tags: Title, artist and the like, as `AudioReader.tags`.
+        overwrite: Replace a file of that name; otherwise an existing one is an error.
+
+    Attributes:
+        clipped: Samples so far that passed full scale and were limited to it.
+
+    Raises:
+        AudioError: The file cannot be written, or stands already.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sample_rate: int,
+        channels: int,
+        *,
+        format: str,
+        subtype: str,
+        tags: Mapping[str, str] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.sample_rate = sample_rate
+        self.channels = channels
+        self.format = format
+        self.subtype = subtype
+        self.tags = dict(tags or {})
+        self.overwrite = overwrite
+        self.clipped = 0
+        self._part = self.path.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
+
+    def __enter__(self) -> Self:
+        if not self.overwrite and self.path.exists():
+            raise self._exists()
+        try:
+            self._stream = _PartFile(self._part)
+        except OSError as error:
+            raise self._failed(error) from error
+        try:
+            self._file = SequentialFile(
+                self._stream,
+                "w",
+                self.sample_rate,
+                self.channels,
+                format=self.format,
+                subtype=self.subtype,
+            )
+            for name, text in self.tags.items():
+                # libsndfile signs the software tag itself, each time anew.
+                setattr(self._file, name, text.split(_SOFTWARE_MARK)[0])
+        except (sf.SoundFileError, ValueError, TypeError) as error:
+            self._discard()
+            raise AudioError(
+                f"{shown(self.path)}: {self.format} {self.subtype} cannot hold {self.channels} "
+                f"channels at {self.sample_rate} Hz; choose another format"
+            ) from error
+        return self
+
+    def write(self, block: NDArray[np.float32]) -> None:
+        """Append samples.
+
+        Args:
+            block: Shape (channels, time).
+        """
+        samples = np.ascontiguousarray(block.T)
+        if self.subtype not in ("FLOAT", "DOUBLE"):
+            over = int(np.count_nonzero(np.abs(samples) > 1.0))
+            if over:
+                self.clipped += over
+                samples = np.clip(samples, -1.0, 1.0)
+        try:
+            self._file.write(_quantised(samples, _INTEGER_BITS.get(self.subtype)))
+        except (sf.SoundFileError, AssertionError) as error:
+            raise self._failed(self._stream.error or error) from error
+        if self._stream.error is not None:
+            raise self._failed(self._stream.error)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._discard()
+            return
+        try:
+            self._file.close()
+            if self._stream.error is not None:
+                raise self._stream.error
+            self._stream.sync()
+            self._commit()
+            _sync_folder(self.path.parent)
+        except FileExistsError as cause:
+            raise self._exists() from cause
+        except (sf.SoundFileError, OSError) as cause:
+            raise self._failed(cause) from cause
+        finally:
+            self._discard()
+
+    def _commit(self) -> None:
+        if self.overwrite:
+            self._part.replace(self.path)
+            return
+        try:
+            self.path.hardlink_to(self._part)  # unlike a rename, refuses to replace
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if self.path.exists():
+                raise FileExistsError from None
+            self._part.rename(self.path)
+
+    def _discard(self) -> None:
+        if hasattr(self, "_file"):
+            with contextlib.suppress(sf.SoundFileError):
+                self._file.close()
+        self._stream.close()
+        self._part.unlink(missing_ok=True)
+
+    def _exists(self) -> AudioError:
+        return AudioError(f"{shown(self.path)}: exists already and is kept; allow overwriting it")
+
+    def _failed(self, error: Exception) -> AudioError:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error) or "unknown reason"
+        return AudioError(f"{shown(self.path)}: cannot be written ({reason})")
+
+
+def write(
+    path: str | os.PathLike[str],
+    audio: NDArray[np.float32],
+    sample_rate: int,
+    *,
+    format: str | None = None,
+    subtype: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Write a whole file, or nothing.
+
+    Args:
+        path: The file to write; its folder must exist.
+        audio: Shape (channels, time).
+        sample_rate: In Hz.
+        format: `wav`, `flac`, `mp3`, `ogg`, `opus` or `aiff`; None takes it from the name.
+        subtype: As libsndfile names it; None means 16 bits, or the format's own codec.
+        tags: Title, artist and the like.
+        overwrite: Replace a file of that name.
+
+    Returns:
+        How many samples were limited to full scale.
+
+    Raises:
+        AudioError: The file cannot be written, or stands already.
+    """
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    name = format or {"aif": "aiff", "oga": "ogg", "wave": "wav"}.get(suffix, suffix)
+    target = target_for("WAV", "PCM_16", wanted=name, wanted_subtype=subtype)
+    with AudioWriter(
+        path,
+        sample_rate,
+        len(audio),
+        format=target.format,
+        subtype=target.subtype,
+        tags=tags,
+        overwrite=overwrite,
+    ) as writer:
+        writer.write(audio)
+    return writer.clipped
+
+
+def remove_parts(folder: str | os.PathLike[str]) -> int:
+    """Remove what killed runs left half-written in a folder; returns how many files that were."""
+    parts = list(Path(folder).glob(f".*{PART_SUFFIX}"))
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return len(parts)
+
+
+class _PartFile:
+    """The file object libsndfile writes to; keeps the error that a callback from C cannot raise."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("x+b", buffering=0)
+        self.error: OSError | None = None
+        self.tell = self._file.tell
+        self.seek = self._file.seek
+        self.readinto = self._file.readinto
+
+    def write(self, data: bytes) -> int:
+        done = 0
+        try:
+            while done < len(data):
+                done += self._file.write(data[done:])
+        except OSError as error:
+            self.error = self.error or error
+        return done
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _quantised(samples: NDArray[np.float32], bits: int | None) -> NDArray[np.generic]:
+    """Round to integers by the scale files are read with: libsndfile's own would lose 1 LSB."""
+    if bits is None:
+        return samples
+    full_scale = 2.0 ** (bits - 1)
+    numbers = np.rint(samples * np.float64(full_scale))
+    np.clip(numbers, -full_scale, full_scale - 1, out=numbers)
+    if bits <= 16:
+        return numbers.astype(np.int16) << (16 - bits)
+    return numbers.astype(np.int64).astype(np.int32) << (32 - bits)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some network file systems cannot; the file itself is safe
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,129 @@
+"""Which audio formats can be read and written, and what one turns into when it cannot be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import soundfile as sf
+
+from smle.errors import AudioError
+
+# fmt: off
+CONTAINER_SUFFIXES = frozenset((
+    ".m4a", ".m4b", ".aac", ".mp4", ".m4v", ".mov", ".mkv", ".mka",
+    ".webm", ".wma", ".wmv", ".avi", ".3gp", ".ac3", ".amr", ".ts",
+))
+"""Read through PyAV, which comes with the `av` extra."""
+
+AUDIO_SUFFIXES = CONTAINER_SUFFIXES | frozenset((
+    ".wav", ".wave", ".bwf", ".flac", ".mp3", ".mp2", ".ogg", ".oga",
+    ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64",
+))
+# fmt: on
+
+RAW_SUBTYPES = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+
+_SUFFIX_OF_FORMAT = {
+    "WAV": ".wav",
+    "FLAC": ".flac",
+    "MP3": ".mp3",
+    "OGG": ".ogg",
+    "AIFF": ".aiff",
+    "AU": ".au",
+    "CAF": ".caf",
+    "W64": ".w64",
+    "RF64": ".wav",
+    "WAVEX": ".wav",
+}
+_DEFAULT_SUBTYPE = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}
+# Block codecs pad the last block, so the length would change; 16 bits hold all that they can say.
+_KEEPS_LENGTH = frozenset((*RAW_SUBTYPES, "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_LAYER_III"))
+_NEAREST_DEPTH = {
+    "PCM_U8": "PCM_S8",
+    "PCM_S8": "PCM_U8",
+    "PCM_32": "PCM_24",
+    "FLOAT": "PCM_24",
+    "DOUBLE": "PCM_24",
+}
+_WAV_LIMIT_BYTES = 2**32 - 2**20
+_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "DOUBLE": 8}
+
+
+class SequentialFile(sf.SoundFile):  # type: ignore[misc]
+    """A SoundFile that never seeks: seeking after each block would jolt Opus, Vorbis and MP3."""
+
+    def seekable(self) -> bool:
+        """Tell soundfile to leave the position alone."""
+        return False
+
+
+@dataclass(frozen=True)
+class Target:
+    """How an output is encoded: libsndfile's names, and the suffix its file name should have."""
+
+    format: str
+    subtype: str
+    suffix: str
+
+
+def format_names() -> tuple[str, ...]:
+    """Formats that can be asked for by name, in lower case."""
+    return ("wav", "flac", "mp3", "ogg", "opus", "aiff")
+
+
+def target_for(
+    format: str, subtype: str, *, wanted: str = "same", wanted_subtype: str | None = None
+) -> Target:
+    """Choose the encoding of an output from that of its input and from what the user asked for.
+
+    Args:
+        format: The input's format as libsndfile names it (`WAV`), or any other name.
+        subtype: The input's subtype as libsndfile names it (`PCM_16`).
+        wanted: `same` or one of `format_names`.
+        wanted_subtype: A subtype of libsndfile, or None to stay as near to the input as possible.
+
+    Returns:
+        A pair that libsndfile can write. With `same` and no subtype it is the input's own pair,
+        except where that cannot be written or would change the length.
+
+    Raises:
+        AudioError: The format or the combination does not exist.
+
+    Example:
+        >>> target_for("WAV", "PCM_24")
+        Target(format='WAV', subtype='PCM_24', suffix='.wav')
+        >>> target_for("WAV", "FLOAT", wanted="flac").subtype
+        'PCM_24'
+    """
+    if wanted == "opus":
+        chosen, wanted_subtype = "OGG", wanted_subtype or "OPUS"
+    elif wanted == "same":
+        chosen = format if format in _SUFFIX_OF_FORMAT else "WAV"
+    elif wanted in format_names():
+        chosen = wanted.upper()
+    else:
+        raise AudioError(f"unknown format {wanted!r}: choose same, {', '.join(format_names())}")
+    suffix = ".opus" if wanted == "opus" else _SUFFIX_OF_FORMAT[chosen]
+    if wanted_subtype is not None:
+        wanted_subtype = wanted_subtype.upper()
+        if not sf.check_format(chosen, wanted_subtype):
+            known = ", ".join(sf.available_subtypes(chosen))
+            raise AudioError(f"{chosen} has no subtype {wanted_subtype}: choose one of {known}")
+        return Target(chosen, wanted_subtype, suffix)
+    for candidate in (subtype, _NEAREST_DEPTH.get(subtype)):
+        if candidate in _KEEPS_LENGTH and sf.check_format(chosen, candidate):
+            return Target(chosen, candidate, suffix)
+    return Target(chosen, _DEFAULT_SUBTYPE.get(chosen, "PCM_16"), suffix)
+
+
+def container_for(target: Target, frames: int, channels: int) -> str:
+    """The format to write: a WAV file that would pass 4 GiB becomes RF64, which has no such limit.
+
+    Example:
+        >>> container_for(Target("WAV", "PCM_16", ".wav"), 48000 * 3600 * 7, 2)
+        'RF64'
+    """
+    size = frames * channels * _BYTES.get(target.subtype, 4)
+    return (
+        "RF64" if target.format in ("WAV", "WAVEX") and size > _WAV_LIMIT_BYTES else target.format
+    )
