@@ -1,0 +1,162 @@
+"""Model folders: a recipe beside its weights, read with suspicion, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from smle.errors import ModelError, RecipeError
+from smle.mixture import Mixture
+from smle.recipe import Recipe, read_recipe
+
+RECIPE_NAME = "recipe.toml"
+WEIGHTS_NAME = "model.safetensors"
+DEFAULT_MODEL = "default"
+_MAX_PARAMETERS = 200_000_000
+
+
+def models_folder() -> Path:
+    """Where the bundled models are: beside the package in a wheel, in models/ of a source tree."""
+    bundled = Path(str(resources.files("smle"))) / "_models"
+    return bundled if bundled.is_dir() else Path(__file__).parent.parent / "models"
+
+
+def bundled_models() -> dict[str, Path]:
+    """Folders of the bundled models by name, sorted."""
+    folders = sorted(path.parent for path in models_folder().glob(f"*/{WEIGHTS_NAME}"))
+    return {folder.name: folder for folder in folders}
+
+
+def find_model(name: str | Path) -> Path:
+    """Find a model's folder.
+
+    Args:
+        name: Name of a bundled model, "default" for the one that is meant for everybody, or the
+            path of a model folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelError: If there is neither.
+    """
+    bundled = bundled_models()
+    if str(name) == DEFAULT_MODEL:
+        name = (models_folder() / "DEFAULT").read_text(encoding="utf-8").strip()
+    if str(name) in bundled:
+        return bundled[str(name)]
+    folder = Path(name)
+    if (folder / RECIPE_NAME).is_file() and (folder / WEIGHTS_NAME).is_file():
+        return folder
+    known = ", ".join(bundled) or "none"
+    raise ModelError(
+        f"no model {str(name)!r}; bundled models: {known}; "
+        f"or give a folder that holds {RECIPE_NAME} and {WEIGHTS_NAME}"
+    )
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> Mixture:
+    """Load a mixture from its folder.
+
+    Sizes are checked before anything is allocated; nothing in the folder is executed.
+
+    Args:
+        folder: Holds the recipe and the weights.
+        device: Where the weights go.
+
+    Returns:
+        The mixture, ready to evaluate.
+
+    Raises:
+        ModelError: If recipe or weights are missing, broken, of other shapes, not finite, or absurd.
+    """
+    try:
+        recipe = read_recipe(folder / RECIPE_NAME)
+        with torch.device("meta"):
+            mixture = Mixture(recipe)
+    except RecipeError as error:
+        raise ModelError(f"model {folder}: {error}") from None
+    parameters = sum(p.numel() for p in mixture.parameters())
+    if parameters > _MAX_PARAMETERS:
+        raise ModelError(
+            f"model {folder}: its recipe asks for {parameters} parameters; "
+            f"the limit is {_MAX_PARAMETERS}"
+        )
+    path = folder / WEIGHTS_NAME
+    weights = read_tensors(path, {n: tuple(p.shape) for n, p in mixture.state_dict().items()})
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"{path}: {name} holds values that are not finite; train it again")
+    mixture.load_state_dict(weights, assign=True)
+    return mixture.to(device).requires_grad_(False).eval()
+
+
+def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Read the named float32 tensors from a safetensors file.
+
+    Args:
+        path: The file.
+        shapes: Name and shape of every tensor that must be there, and no other.
+
+    Returns:
+        The tensors by name.
+
+    Raises:
+        ModelError: If the file is missing or broken, or holds other names, shapes or types.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            if names != set(shapes):
+                odd = sorted(names ^ set(shapes))[0]
+                have = "holds an unknown" if odd in names else "lacks the"
+                raise ModelError(f"{path} {have} tensor {odd!r}; it belongs to another recipe")
+            for name, shape in shapes.items():
+                view = file.get_slice(name)
+                if tuple(view.get_shape()) != shape or view.get_dtype() != "F32":
+                    raise ModelError(
+                        f"{path}: {name} is {view.get_dtype()} {tuple(view.get_shape())}, "
+                        f"the recipe asks for F32 {shape}"
+                    )
+            return {name: file.get_tensor(name) for name in shapes}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); get the model anew") from None
+
+
+def save_model(mixture: Mixture, recipe_text: str, folder: Path) -> None:
+    """Write a model folder: the recipe as it was given, and the weights.
+
+    Args:
+        mixture: The weights.
+        recipe_text: TOML of the recipe that describes them.
+        folder: Made if it is missing; its recipe and weights are replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: t.detach().cpu().contiguous() for name, t in mixture.state_dict().items()}
+    write_whole(folder / WEIGHTS_NAME, serialise(weights))
+    write_whole(folder / RECIPE_NAME, recipe_text.encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_bundled_recipe(name: str) -> Recipe:
+    """Recipe of a bundled model, without its weights."""
+    return read_recipe(find_model(name) / RECIPE_NAME)

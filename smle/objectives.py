@@ -1,0 +1,213 @@
+"""What each stage of training minimises, on batches of mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smle.annealing import alpha_at
+from smle.dataset import Batch, MixtureDataset
+from smle.distributed import share_of
+from smle.gate import soft_routing
+from smle.losses import EnhancementLoss, balance_penalty
+from smle.mixture import Mixture
+from smle.networks import Network
+from smle.prefetch import prefetch
+from smle.recipe import FinetuneConfig, Recipe
+from smle.spectral import Features, Stft
+from smle.stage import LossAndFigures, Objective
+
+_VALIDATION_BATCHES = 4
+_VALIDATION_STEP = 2**31
+_MAX_STEPS = 2**31
+
+
+class Spectra:
+    """Turns batches into features and masks into losses, for every stage alike.
+
+    Args:
+        recipe: Spectra and loss.
+        device: Where the networks are.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.device = device
+        self.stft = Stft(recipe.spectral, recipe.spectral.sample_rate, device)
+        self._features = Features(recipe.spectral)
+        self._loss = EnhancementLoss(recipe.training.loss)
+
+    def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Noisy spectrum (rows, frames, bins) and features (rows, frames, bins, 3) of a batch."""
+        spectrum = self._spectrum(batch.noisy)
+        features, _ = self._features(
+            spectrum, self._features.start(spectrum.shape[0], self.device)
+        )
+        return spectrum, features
+
+    def compare(self, mask: Tensor, spectrum: Tensor, batch: Batch) -> Tensor:
+        """Loss of each row for a mask (rows, frames, bins)."""
+        estimate_spectrum = mask * spectrum
+        tail = self.stft.empty_tail(len(mask))
+        estimate, _ = self.stft.synthesise(estimate_spectrum, tail)
+        samples = batch.noisy.shape[1]
+        estimate = estimate[:, self.stft.overlap :][:, :samples]
+        clean = batch.clean.to(self.device)[:, : estimate.shape[1]]
+        level = batch.noisy.to(self.device).square().mean(1).sqrt()
+        return self._loss(
+            estimate, clean, estimate_spectrum, self._spectrum(batch.clean), level
+        )
+
+    def _spectrum(self, signal: Tensor) -> Tensor:
+        overlap = self.stft.overlap
+        return self.stft.analyse(functional.pad(signal.to(self.device), (overlap, overlap)))
+
+
+def network_objective(
+    name: str,
+    network: Network,
+    training: MixtureDataset,
+    validation: MixtureDataset,
+    batch_size: int,
+    spectra: Spectra,
+) -> Objective:
+    """Train one mask estimator: the generalist, or a specialist on its cluster's material."""
+
+    def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        spectrum, features = spectra.hear(batch)
+        mask, _ = module(features, network.start(len(features)))
+        return spectra.compare(mask, spectrum, batch).mean(), {}
+
+    return _objective(name, network, loss, training, validation, batch_size, spectra)
+
+
+def gate_objective(
+    mixture: Mixture,
+    training: MixtureDataset,
+    validation: MixtureDataset,
+    batch_size: int,
+    spectra: Spectra,
+) -> Objective:
+    """Train the gate by cross-entropy on the cluster of each mixture, after every frame.
+
+    P1 asks for the right answer after the last frame alone; a gate that decides while it listens
+    owes one at any time.
+    """
+
+    def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        _, features = spectra.hear(batch)
+        logits, _ = module(features, mixture.gate.start(len(features)))
+        entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
+        return entropy, {"accuracy": accuracy}
+
+    return _objective("gate", mixture.gate, loss, training, validation, batch_size, spectra)
+
+
+class JointModule(nn.Module):
+    """Gate and specialists without the generalist, which fine-tuning leaves as it is."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        super().__init__()
+        self.gate, self.specialists = mixture.gate, mixture.specialists
+
+
+def finetune_objective(
+    mixture: Mixture,
+    config: FinetuneConfig,
+    training: MixtureDataset,
+    validation: MixtureDataset,
+    spectra: Spectra,
+) -> Objective:
+    """Train gate and specialists together through the soft mixture of masks (P1).
+
+    Validation is hard-routed by the mean evidence of each mixture: what is kept is what ships.
+    """
+
+    def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        joint = _joint(module)
+        spectrum, features = spectra.hear(batch)
+        alpha = alpha_at(config.alpha, step)
+        logits, _ = joint.gate(features, joint.gate.start(len(features)))
+        weights = soft_routing(logits, alpha)  # (rows, specialists)
+        used = _hard(weights) + weights - weights.detach() if config.straight_through else weights
+        masks = [expert(features, expert.start(len(features)))[0] for expert in joint.specialists]
+        mask = sum(
+            (used[:, k, None, None] * mask for k, mask in enumerate(masks)),
+            start=torch.zeros_like(masks[0]),
+        )
+        total = spectra.compare(mask, spectrum, batch).mean()
+        entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
+        total = total + config.gate_weight * entropy
+        total = total + config.balance_weight * balance_penalty(weights)
+        return total, {"alpha": alpha, "accuracy": accuracy}
+
+    def hard_loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        joint = _joint(module)
+        spectrum, features = spectra.hear(batch)
+        logits, _ = joint.gate(features, joint.gate.start(len(features)))
+        choice = logits.mean(1).argmax(-1)
+        masks = torch.zeros_like(spectrum)
+        for k, expert in enumerate(joint.specialists):
+            rows = (choice == k).nonzero()[:, 0]
+            if len(rows):
+                mask, _ = expert(features[rows], expert.start(len(rows)))
+                masks[rows] = mask.to(masks.dtype)
+        return spectra.compare(masks, spectrum, batch).mean(), {}
+
+    module = JointModule(mixture)
+    return _objective(
+        "finetune", module, loss, training, validation, config.batch_size, spectra, hard_loss
+    )
+
+
+Loss = Callable[[nn.Module, Batch, int], LossAndFigures]
+
+
+def _objective(
+    name: str,
+    module: nn.Module,
+    loss: Loss,
+    training: MixtureDataset,
+    validation: MixtureDataset,
+    batch_size: int,
+    spectra: Spectra,
+    validation_loss: Loss | None = None,
+) -> Objective:
+    first, count = share_of(batch_size)
+    fixed: list[Batch] = []
+
+    def batches(step: int) -> Iterator[Batch]:
+        return prefetch(training, range(step, _MAX_STEPS), count, first_item=first)
+
+    @torch.no_grad()
+    def validate(candidate: nn.Module) -> float:
+        if not fixed:
+            steps = range(_VALIDATION_STEP, _VALIDATION_STEP + _VALIDATION_BATCHES)
+            fixed.extend(validation.batch(step, 16) for step in steps)
+        losses = [(validation_loss or loss)(candidate, batch, 0)[0] for batch in fixed]
+        return float(torch.stack(losses).mean())
+
+    return Objective(name, module, loss, batches, validate)
+
+
+def _joint(module: nn.Module) -> JointModule:
+    assert isinstance(module, JointModule)
+    return module
+
+
+def _hard(weights: Tensor) -> Tensor:
+    return functional.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights.dtype)
+
+
+def _gate_terms(logits: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+    known = labels >= 0
+    if not known.any():
+        return logits.sum() * 0.0, float("nan")
+    kept, wanted = logits[known], labels[known]
+    every_frame = wanted[:, None].expand(-1, kept.shape[1]).flatten()
+    entropy = functional.cross_entropy(kept.flatten(0, 1), every_frame)
+    accuracy = (kept.mean(1).argmax(-1) == wanted).float().mean().item()
+    return entropy, accuracy
+

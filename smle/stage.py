@@ -1,0 +1,229 @@
+"""One stage of training: the loop over updates, with schedule, averaging, checkpoints and resume.
+
+A batch is a pure function of seed and step, and nothing else is random, so an interrupted stage
+goes on from its checkpoint exactly as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from smle.checkpoint import write_whole
+from smle.dataset import Batch
+from smle.distributed import average_gradients, is_main_process
+from smle.errors import ModelError
+from smle.recipe import StageConfig
+
+_WARM_UP_STEPS = 100
+_SECONDS_BETWEEN_CHECKPOINTS = 120.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a stage stands, for whoever watches.
+
+    Args:
+        stage: Name of the stage.
+        step: Updates made.
+        steps: Updates to make.
+        loss: Of the last update.
+        score: Mean validation loss, where this step validated.
+        learning_rate: Of the last update.
+        extras: Further figures by name.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    loss: float
+    score: float | None
+    learning_rate: float
+    extras: dict[str, float] = field(default_factory=dict)
+
+
+Watch = Callable[[Progress], None]
+LossAndFigures = tuple[Tensor, dict[str, float]]
+
+
+@dataclass
+class Objective:
+    """What a stage trains and by what.
+
+    Args:
+        name: Of the stage; also of its checkpoint.
+        module: Holds every parameter that the stage changes.
+        loss: Loss and further figures of a batch at a step, given the module.
+        batches: Batches from a step on.
+        validate: Mean loss of a module on fixed mixtures.
+    """
+
+    name: str
+    module: nn.Module
+    loss: Callable[[nn.Module, Batch, int], LossAndFigures]
+    batches: Callable[[int], Iterator[Batch]]
+    validate: Callable[[nn.Module], float]
+
+
+def run_stage(
+    objective: Objective,
+    config: StageConfig,
+    clip_norm: float,
+    folder: Path,
+    *,
+    resume: bool,
+    watch: Watch,
+) -> None:
+    """Train a module in place; it ends with the best weights that validation saw.
+
+    Args:
+        objective: What to train.
+        config: How long and how fast.
+        clip_norm: Largest norm of a gradient.
+        folder: Where the checkpoint `NAME.safetensors` lives.
+        resume: Go on from that checkpoint if it is there.
+        watch: Told after every update.
+
+    Raises:
+        ModelError: If the checkpoint to resume from is broken, or the loss is not finite.
+    """
+    module = objective.module
+    optimiser = torch.optim.AdamW(module.parameters(), config.learning_rate, weight_decay=1e-3)
+    state = _StageState(module, optimiser, copy.deepcopy(module), copy.deepcopy(module))
+    path = folder / f"{objective.name}.safetensors"
+    if resume and path.is_file():
+        state.load(path)
+    saved_at = time.monotonic()
+    batches = objective.batches(state.step)
+    while state.step < config.steps and not state.finished:
+        rate = learning_rate_at(config, state.step)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        module.train()
+        loss, extras = objective.loss(module, next(batches), state.step)
+        if not torch.isfinite(loss):
+            raise ModelError(
+                f"the loss of stage {objective.name} is {loss.item()} at step {state.step}; "
+                "lower its learning_rate"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        average_gradients(module)
+        nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
+        optimiser.step()
+        state.step += 1
+        _follow(state.average, module, config.average, state.step)
+        score = None
+        if state.step % config.validate_every_steps == 0 or state.step == config.steps:
+            score = objective.validate(state.average.eval())
+            state.judge(score, config.patience_steps)
+        watch(
+            Progress(
+                objective.name, state.step, config.steps, loss.item(), score, rate, extras
+            )
+        )
+        due = time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS
+        if is_main_process() and (due or score is not None):
+            state.save(path)
+            saved_at = time.monotonic()
+    module.load_state_dict(state.best.state_dict())
+
+
+def learning_rate_at(config: StageConfig, step: int) -> float:
+    """Warm up, hold, and fall along a cosine over the last part of the stage.
+
+    >>> config = StageConfig(steps=1000, learning_rate=1.0, decay=0.5)
+    >>> learning_rate_at(config, 400), round(learning_rate_at(config, 750), 2)
+    (1.0, 0.5)
+    """
+    warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
+    begin = config.steps * (1 - config.decay)
+    fallen = max(0.0, step - begin) / max(1.0, config.steps - begin)
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, fallen)))
+
+
+class _StageState:
+    """Everything that must survive an interruption: weights, their average, the best, Adam's."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimiser: torch.optim.AdamW,
+        average: nn.Module,
+        best: nn.Module,
+    ) -> None:
+        self.module, self.optimiser = module, optimiser
+        self.average, self.best = average, best
+        self.step = 0
+        self.best_step = 0
+        self.best_score = math.inf
+        self.finished = False
+
+    def judge(self, score: float, patience_steps: int) -> None:
+        if score < self.best_score:
+            self.best_score, self.best_step = score, self.step
+            self.best.load_state_dict(self.average.state_dict())
+        self.finished = 0 < patience_steps <= self.step - self.best_step
+
+    def save(self, path: Path) -> None:
+        tensors: dict[str, Tensor] = {}
+        for part, module in self._modules():
+            for name, tensor in module.state_dict().items():
+                tensors[f"{part}/{name}"] = tensor.detach().cpu().contiguous().clone()
+        for name, parameter in self.module.named_parameters():
+            for key, tensor in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"adam/{key}/{name}"] = tensor.detach().cpu().contiguous()
+        facts = {
+            "step": self.step,
+            "best_step": self.best_step,
+            "best_score": self.best_score,
+            "finished": self.finished,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, serialise(tensors, {"state": json.dumps(facts)}))
+
+    def load(self, path: Path) -> None:
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads(file.metadata()["state"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            for part, module in self._modules():
+                prefix = f"{part}/"
+                module.load_state_dict(
+                    {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                )
+            for name, parameter in self.module.named_parameters():
+                keys = [k for k in tensors if k.startswith("adam/") and k.endswith(f"/{name}")]
+                for key in keys:
+                    kind = key.split("/")[1]
+                    tensor = tensors[key]
+                    tensor = tensor if kind == "step" else tensor.to(parameter.device)
+                    self.optimiser.state[parameter][kind] = tensor
+        except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(
+                f"{path} cannot be resumed ({reason}); remove it to begin the stage anew"
+            ) from None
+        self.step, self.best_step = facts["step"], facts["best_step"]
+        self.best_score, self.finished = facts["best_score"], facts["finished"]
+
+    def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
+        return (("last", self.module), ("average", self.average), ("best", self.best))
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, module: nn.Module, decay: float, step: int) -> None:
+    # Early on the average is shorter, so that it is not an average with the initial weights.
+    weight = 1 - min(decay, (1 + step) / (10 + step)) if decay > 0 else 1.0
+    for kept, new in zip(average.parameters(), module.parameters(), strict=True):
+        kept.lerp_(new, weight)

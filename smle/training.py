@@ -1,0 +1,256 @@
+"""Training a mixture from plain folders: generalist, gate, specialists, then all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from smle.checkpoint import RECIPE_NAME, WEIGHTS_NAME, load_model, save_model, write_whole
+from smle.clusters import Clusters, Only, read_clusters
+from smle.config import from_table
+from smle.corpus import Corpus, read_corpus
+from smle.dataset import MixtureDataset
+from smle.decoded import Decoded
+from smle.distributed import is_main_process, join_processes
+from smle.errors import CorpusError, ModelError, RecipeError
+from smle.mixing_config import MixingConfig
+from smle.mixture import Mixture
+from smle.objectives import Spectra, finetune_objective, gate_objective, network_objective
+from smle.recipe import Recipe, StageConfig, read_recipe
+from smle.rooms import Rooms
+from smle.stage import Objective, Watch, run_stage
+
+Stage = Literal["generalist", "gate", "specialists", "finetune"]
+STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune")
+MODEL_FOLDER = "model"
+_CHECKPOINTS = "checkpoints"
+# Every twentieth utterance and noise is heard in validation alone (P1 holds out 5 % as well).
+_HOLD_OUT_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Material:
+    """Folders to train on.
+
+    Args:
+        speech: Clean speech: a corpus as `smle.corpus.read_corpus` takes it.
+        noise: Noise: a folder.
+        rooms: Room responses, if there are any.
+        cache: Folder for decoded audio, so that the next start is quick; optional.
+    """
+
+    speech: Path
+    noise: Path
+    rooms: Path | None = None
+    cache: Path | None = None
+
+
+def train(
+    recipe_path: Path,
+    material: Material,
+    run: Path,
+    *,
+    stages: tuple[Stage, ...] = STAGES,
+    resume: bool = False,
+    start_from: Path | None = None,
+    device: str = "cpu",
+    watch: Watch = lambda _: None,
+) -> Path:
+    """Train the model of a recipe.
+
+    Args:
+        recipe_path: The recipe.
+        material: Speech, noise and rooms.
+        run: Folder for checkpoints and for the model.
+        stages: Which stages to run, in this order; stages of 0 steps are skipped.
+        resume: Go on where this run stopped.
+        start_from: A model folder of the same networks to begin with, in place of fresh weights.
+        device: "cpu", "cuda", "cuda:1", "mps".
+        watch: Told after every update.
+
+    Returns:
+        The model folder, RUN/model.
+
+    Raises:
+        RecipeError: If the recipe is wrong or does not fit the clusters.
+        CorpusError: If the material cannot be used.
+        ModelError: If the run exists and `resume` is not asked for, or was of another recipe.
+    """
+    recipe = read_recipe(recipe_path)
+    text = recipe_path.read_text(encoding="utf-8")
+    join_processes()
+    _claim(run, text, resume=resume)
+    torch.manual_seed(recipe.training.seed)
+    mixture = _initial_mixture(recipe, run, start_from).to(device)
+    data = _Data(recipe, material, recipe_path.parent)
+    trainer = _Trainer(mixture, data, run, torch.device(device), resume=resume, watch=watch)
+    for stage in stages:
+        trainer.run(stage)
+        if is_main_process():
+            save_model(mixture, text, run / MODEL_FOLDER)
+    return run / MODEL_FOLDER
+
+
+def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
+    """The clusters that a recipe's specialists belong to.
+
+    Args:
+        recipe: Its table `clusters` holds `by = "snr"` with `levels_db`, or `file`, a path relative
+            to the recipe, as `smle cluster` wrote it.
+        folder: Where the recipe lies.
+
+    Raises:
+        RecipeError: If there are not as many clusters as specialists.
+    """
+    table = recipe.clusters
+    if "file" in table:
+        clusters = read_clusters(folder / str(table["file"]), k=len(recipe.specialists))
+    else:
+        clusters = Clusters.from_table({"names": recipe.specialists, **table})
+    if clusters.by == "snr" and len(clusters.levels_db) != len(recipe.specialists):
+        raise RecipeError(
+            f"clusters.levels_db has {len(clusters.levels_db)} levels for "
+            f"{len(recipe.specialists)} specialists; give one each"
+        )
+    return replace(clusters, names=recipe.specialists)
+
+
+class _Data:
+    """Datasets of one training, made when they are asked for."""
+
+    def __init__(self, recipe: Recipe, material: Material, folder: Path) -> None:
+        self.recipe = recipe
+        self.clusters = recipe_clusters(recipe, folder)
+        self.config = from_table(MixingConfig, dict(recipe.mixing), "mixing")
+        rate = recipe.spectral.sample_rate
+        speech, noise = read_corpus(material.speech), read_corpus(material.noise)
+        self._parts = {}
+        for held_out in (False, True):
+            self._parts[held_out] = tuple(
+                Decoded(_part(corpus, held_out), sample_rate=rate, cache_dir=material.cache)
+                for corpus in (speech, noise)
+            )
+        self._rooms = (
+            Rooms.from_folder(material.rooms, sample_rate=rate) if material.rooms else None
+        )
+
+    def dataset(self, *, held_out: bool, only: int | None = None) -> MixtureDataset:
+        """Mixtures of one cluster, or of all; validation never shares a recording with training."""
+        speech, noise = self._parts[held_out]
+        return MixtureDataset(
+            speech,
+            noise,
+            self._rooms,
+            self.config,
+            self.recipe.training.seed,
+            only=Only() if only is None else self.clusters.only(only),
+            clusters=self.clusters,
+        )
+
+
+@dataclass
+class _Trainer:
+    mixture: Mixture
+    data: _Data
+    folder: Path
+    device: torch.device
+    resume: bool
+    watch: Watch
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        data: _Data,
+        run: Path,
+        device: torch.device,
+        *,
+        resume: bool,
+        watch: Watch,
+    ) -> None:
+        self.mixture, self.data, self.resume, self.watch = mixture, data, resume, watch
+        self.folder = run / _CHECKPOINTS
+        self.config = mixture.recipe.training
+        self.spectra = Spectra(mixture.recipe, device)
+
+    def run(self, stage: Stage) -> None:
+        config: StageConfig = getattr(self.config, stage)
+        if config.steps == 0:
+            return
+        for make in self._objectives(stage, config):
+            run_stage(
+                make(),
+                config,
+                self.config.clip_norm,
+                self.folder,
+                resume=self.resume,
+                watch=self.watch,
+            )
+
+    def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
+        training, validation = (self.data.dataset(held_out=h) for h in (False, True))
+        size, spectra, mixture = config.batch_size, self.spectra, self.mixture
+        if stage == "generalist":
+            generalist = mixture.generalist
+            if generalist is None:
+                return []
+            return [
+                lambda: network_objective(
+                    "generalist", generalist, training, validation, size, spectra
+                )
+            ]
+        if stage == "gate":
+            return [lambda: gate_objective(mixture, training, validation, size, spectra)]
+        if stage == "finetune":
+            finetune = self.config.finetune
+            return [lambda: finetune_objective(mixture, finetune, training, validation, spectra)]
+        return [lambda k=k: self._specialist(k, size) for k in range(len(mixture.specialists))]
+
+    def _specialist(self, index: int, batch_size: int) -> Objective:
+        specialist = self.mixture.experts[index]
+        if self.config.specialists_start == "generalist" and self.mixture.generalist is not None:
+            specialist.load_state_dict(self.mixture.generalist.state_dict())
+        return network_objective(
+            f"specialist-{index}",
+            specialist,
+            self.data.dataset(held_out=False, only=index),
+            self.data.dataset(held_out=True, only=index),
+            batch_size,
+            self.spectra,
+        )
+
+
+def _part(corpus: Corpus, held_out: bool) -> Corpus:
+    kept = tuple(
+        utterance
+        for index, utterance in enumerate(corpus.utterances)
+        if (index % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY - 1) == held_out
+    )
+    if not kept:
+        raise CorpusError(
+            f"{corpus.root} holds {len(corpus.utterances)} files; "
+            f"training needs {_HOLD_OUT_EVERY} or more, so that some can be held out"
+        )
+    return replace(corpus, utterances=kept)
+
+
+def _claim(run: Path, text: str, *, resume: bool) -> None:
+    path = run / RECIPE_NAME
+    if path.is_file() and not resume:
+        raise ModelError(f"{run} holds a run already; resume it (--resume) or name another folder")
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise ModelError(f"{run} was begun with another recipe; name another folder")
+    if is_main_process():
+        run.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode())
+
+
+def _initial_mixture(recipe: Recipe, run: Path, start_from: Path | None) -> Mixture:
+    mixture = Mixture(recipe)
+    source = run / MODEL_FOLDER if (run / MODEL_FOLDER / WEIGHTS_NAME).is_file() else start_from
+    if source is not None:
+        mixture.load_state_dict(load_model(source).state_dict())
+    return mixture
