@@ -1,0 +1,128 @@
+"""Pairs and their conditions from a CSV or JSONL file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from smle.errors import CorpusError
+from smle.pairs import Condition, Pair
+from smle.paths import shown
+
+ESTIMATE = "estimate"
+
+
+def read_pairs(path: Path) -> tuple[Pair, ...]:
+    """Read a list of pairs.
+
+    Columns: `clean`, `noisy`, `estimate` (or `estimate:NAME` for several systems) hold paths,
+    relative to the list's folder; `name` is optional; every other column is a condition.
+
+    Args:
+        path: A .csv, .jsonl or .json file.
+
+    Returns:
+        The pairs in the order of the list.
+
+    Raises:
+        CorpusError: If the list cannot be read, names nothing to score, or names one pair twice.
+    """
+    pairs: dict[str, Pair] = {}
+    for row in _rows(path):
+        files = {
+            key: path.parent / str(value)
+            for key, value in row.items()
+            if value and (key in ("clean", "noisy", ESTIMATE) or key.startswith(f"{ESTIMATE}:"))
+        }
+        systems = {
+            key.partition(":")[2] or ESTIMATE: file
+            for key, file in files.items()
+            if key.startswith(ESTIMATE)
+        }
+        named = files.get("noisy") or next(iter(systems.values()), None)
+        if named is None:
+            raise CorpusError(
+                f"{shown(path)}: row {len(pairs) + 1} names no file to score; "
+                "give a column noisy or estimate"
+            )
+        name = str(row.get("name") or named.relative_to(path.parent).with_suffix("").as_posix())
+        if name in pairs:
+            raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; rename one")
+        conditions = {
+            key: _condition(value)
+            for key, value in row.items()
+            if key != "name" and key not in files and value not in (None, "")
+        }
+        pairs[name] = Pair(name, systems, files.get("clean"), files.get("noisy"), conditions)
+    expected = {frozenset(pair.estimates) | _roles(pair) for pair in pairs.values()}
+    if len(expected) > 1:
+        raise CorpusError(
+            f"{shown(path)}: some rows lack a file that others have; fill in every row"
+        )
+    return tuple(pairs.values())
+
+
+def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
+    """Read what is known of each pair.
+
+    Args:
+        path: A .csv, .jsonl or .json file with a column `name`, the pair's relative path with or
+            without extension; every other column is a condition, numbers where all of it is.
+
+    Returns:
+        Conditions by the pair's name without extension.
+
+    Raises:
+        CorpusError: If the list cannot be read or has no column `name`.
+    """
+    found = {}
+    for row in _rows(path):
+        if not row.get("name"):
+            raise CorpusError(
+                f"{shown(path)}: no column `name` among {', '.join(row)}; "
+                "it holds each pair's path without extension"
+            )
+        conditions = {
+            key: _condition(value)
+            for key, value in row.items()
+            if key != "name" and value not in (None, "")
+        }
+        name = str(row["name"])
+        found[name] = conditions
+        found.setdefault(str(Path(name).with_suffix("").as_posix()), conditions)
+    return found
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, object]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() == ".csv":
+            rows: list[dict[str, object]] = list(csv.DictReader(text.splitlines()))
+        elif path.suffix.lower() == ".jsonl":
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        else:
+            rows = json.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        raise CorpusError(f"{shown(path)}: cannot be read as a list ({error})") from error
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise CorpusError(
+            f"{shown(path)}: holds no rows; give a CSV with a header or one JSON object a line"
+        )
+    yield from rows
+
+
+def _roles(pair: Pair) -> frozenset[str]:
+    return frozenset(f":{role}" for role in ("clean", "noisy") if getattr(pair, role) is not None)
+
+
+def _condition(value: object) -> Condition:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return str(value)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return float(value)

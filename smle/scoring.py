@@ -1,0 +1,204 @@
+"""Score all systems on one pair, every failure kept to its file and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smle.alignment import advanced, cut_to_common, delay_samples
+from smle.audio import read
+from smle.errors import SmleError
+from smle.metric_table import METRICS, Metric, Signals
+from smle.metrics import MetricError, snr_db
+from smle.pairs import Condition, Pair
+
+NOISY = "noisy"
+INPUT_SNR = "input_snr_db"
+
+Audio = NDArray[np.float32]
+Fact = float | int | str
+
+
+@dataclass(frozen=True)
+class ScoringRule:
+    """How pairs are scored.
+
+    Args:
+        metrics: Names in METRICS.
+        align: Whether to remove a constant delay of each estimate.
+        max_delay_s: The largest delay to look for.
+        tolerance_s: By how much lengths may differ.
+    """
+
+    metrics: tuple[str, ...]
+    align: bool = False
+    max_delay_s: float = 0.5
+    tolerance_s: float = 0.05
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the numbers that the metrics give."""
+        return tuple(column for name in self.metrics for column in METRICS[name].columns)
+
+
+@dataclass(frozen=True)
+class SystemEstimate:
+    """What one system made of a noisy signal.
+
+    Args:
+        audio: Shape (channels, time), at the noisy signal's rate.
+        facts: What else is known, such as the expert chosen.
+    """
+
+    audio: Audio
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+Enhance = Callable[[Audio, int, Pair, Audio | None], Mapping[str, SystemEstimate]]
+"""From noisy (channels, time), rate, pair and clean to what each system makes of it."""
+
+
+@dataclass(frozen=True)
+class SystemScores:
+    """The scores of one system on one pair.
+
+    Args:
+        values: Numbers by column; failed ones are absent.
+        failures: Reasons by metric.
+        delay: Samples by which the estimate is late; removed if the rule says `align`.
+        facts: What else is known, such as the expert chosen.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    delay: int = 0
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """The scores of all systems on one pair."""
+
+    name: str
+    seconds: float
+    sample_rate: int
+    conditions: Mapping[str, Condition]
+    systems: Mapping[str, SystemScores]
+
+
+def score_pair(pair: Pair, rule: ScoringRule, enhance: Enhance | None = None) -> PairScores:
+    """Score every system on one pair.
+
+    The noisy signal is scored as a system of its own where it is known. All signals are brought
+    to the rate of the clean one; channels are scored one by one and averaged.
+
+    Args:
+        pair: Its files.
+        rule: What to compute.
+        enhance: Systems that run here, on the noisy signal.
+
+    Returns:
+        Scores by system. A file that cannot be used is a failure of every metric of its system.
+
+    Raises:
+        SmleError: If the clean or noisy file, which all systems need, cannot be used.
+    """
+    rate: int | None = None
+    clean = noisy = None
+    conditions = dict(pair.conditions)
+    if pair.clean is not None:
+        clean, rate = read(pair.clean)
+    if pair.noisy is not None:
+        noisy, rate = read(pair.noisy, sample_rate=rate)
+        if clean is not None and INPUT_SNR not in conditions:
+            conditions[INPUT_SNR] = _input_snr_db(noisy, clean, rate, rule)
+    estimates: dict[str, SystemEstimate | SmleError] = {}
+    if noisy is not None:
+        estimates[NOISY] = SystemEstimate(noisy)
+    for system, path in pair.estimates.items():
+        try:
+            audio, rate = read(path, sample_rate=rate)
+            estimates[system] = SystemEstimate(audio)
+        except SmleError as error:
+            estimates[system] = error
+    if enhance is not None and noisy is not None and rate is not None:
+        estimates.update(enhance(noisy, rate, pair, clean))
+    reference = next((signal for signal in (clean, noisy) if signal is not None), None)
+    if reference is None:
+        usable = [found.audio for found in estimates.values() if isinstance(found, SystemEstimate)]
+        reference = usable[0] if usable else np.zeros((1, 0), np.float32)
+    systems = {
+        system: _score(estimate, clean, noisy, rate or 1, rule)
+        if isinstance(estimate, SystemEstimate)
+        else SystemScores(failures=dict.fromkeys(rule.metrics, str(estimate)))
+        for system, estimate in estimates.items()
+    }
+    return PairScores(pair.name, reference.shape[1] / (rate or 1), rate or 0, conditions, systems)
+
+
+def _input_snr_db(noisy: Audio, clean: Audio, rate: int, rule: ScoringRule) -> float:
+    signals = cut_to_common({"noisy file": noisy, "clean file": clean}, rate, rule.tolerance_s)
+    return snr_db(signals["noisy file"].ravel(), signals["clean file"].ravel())
+
+
+def _score(
+    estimate: SystemEstimate, clean: Audio | None, noisy: Audio | None, rate: int, rule: ScoringRule
+) -> SystemScores:
+    signals = {"estimate": estimate.audio}
+    if clean is not None:
+        signals["clean file"] = clean
+    if noisy is not None:
+        signals["noisy file"] = noisy
+    delay, allowed_s = 0, rule.tolerance_s
+    if clean is not None:
+        delay = delay_samples(estimate.audio, clean, round(rule.max_delay_s * rate))
+    if rule.align and delay:
+        allowed_s += abs(delay) / rate
+        # An early estimate has lost its first samples, so the others lose theirs.
+        signals = {
+            name: advanced(signal, max(delay, 0) if name == "estimate" else max(-delay, 0))
+            for name, signal in signals.items()
+        }
+    try:
+        signals = cut_to_common(signals, rate, allowed_s)
+    except SmleError as error:
+        return SystemScores(
+            failures=dict.fromkeys(rule.metrics, str(error)), delay=delay, facts=estimate.facts
+        )
+    values: dict[str, float] = {}
+    failures: dict[str, str] = {}
+    for name in rule.metrics:
+        metric = METRICS[name]
+        if missing := [need for need in metric.needs if f"{need} file" not in signals]:
+            failures[name] = f"{name} needs the {' and the '.join(missing)} signal"
+            continue
+        try:
+            values.update(_over_channels(metric, signals, rate))
+        except MetricError as error:
+            failures[name] = str(error)
+        # One file on which a metric's package breaks must not end the evaluation of the rest.
+        except Exception as error:
+            failures[name] = f"{name}: {type(error).__name__}: {error}"
+    return SystemScores(values, failures, delay, estimate.facts)
+
+
+def _over_channels(metric: Metric, signals: Mapping[str, Audio], rate: int) -> dict[str, float]:
+    channels = [
+        metric.score(
+            Signals(
+                signals["estimate"][channel].astype(np.float64),
+                rate,
+                _channel(signals.get("clean file"), channel),
+                _channel(signals.get("noisy file"), channel),
+            )
+        )
+        for channel in range(signals["estimate"].shape[0])
+    ]
+    return dict(zip(metric.columns, np.mean(channels, axis=0).tolist(), strict=True))
+
+
+def _channel(signal: Audio | None, channel: int) -> NDArray[np.float64] | None:
+    return None if signal is None else signal[channel].astype(np.float64)
