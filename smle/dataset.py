@@ -210,4 +210,7 @@ def _intersect(
 
 def _gain_to(level_dbfs: float, signal: Signal) -> np.float32:
     power = mean_power(signal)
-    return np.float32(10 ** (level_dbfs / 20) / math.sqrt(power) if power > 0 else 1.0)
+    if power == 0:
+        return np.float32(1)
+    full_scale = 1 / float(np.abs(signal).max())
+    return np.float32(min(10 ** (level_dbfs / 20) / math.sqrt(power), full_scale))

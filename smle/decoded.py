@@ -90,7 +90,8 @@ def _decode(path: Path, sample_rate: int) -> NDArray[np.int16]:
         raise CorpusError(str(error)) from None
     if audio.size == 0:
         raise CorpusError(f"{path} holds no samples: remove it from the corpus")
-    return np.round(np.clip(audio[0], -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
+    samples: NDArray[np.int16] = np.rint(np.clip(audio[0], -1, 1) * _FULL_SCALE).astype(np.int16)
+    return samples
 
 
 def _decode_all(corpus: Corpus, sample_rate: int) -> Iterator[NDArray[np.int16]]:
@@ -128,5 +129,6 @@ def _fingerprint(corpus: Corpus, sample_rate: int) -> str:
     digest = hashlib.sha256(f"int16 mono {sample_rate}".encode())
     for utterance in corpus.utterances:
         status = utterance.path.stat()
-        digest.update(f"\n{utterance.path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
+        entry = f"\n{utterance.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+        digest.update(entry.encode())
     return digest.hexdigest()[:24]

@@ -141,9 +141,7 @@ class NoiseDraw:
         size = self.noise.length(index)
         if size >= length:
             return self.noise.excerpt(index, int(rng.integers(size - length + 1)), length)
-        once = augmentation.fade_ends(
-            self.noise.excerpt(index), sample_rate=self.noise.sample_rate
-        )
+        once = augmentation.fade_ends(self.noise.excerpt(index), sample_rate=self.noise.sample_rate)
         start = int(rng.integers(size))
         return np.tile(once, -(-(start + length) // size))[start : start + length]
 

@@ -48,7 +48,7 @@ def mean_power(signal: NDArray[np.float32]) -> float:
 def snr_db_of(
     clean: NDArray[np.float32], noise: NDArray[np.float32], *, sample_rate: int = 16000
 ) -> float:
-    """Return the signal-to-noise ratio in dB: infinite without noise, minus infinite without speech.
+    """Return the SNR in dB: infinite without noise, minus infinite without speech.
 
     Args:
         clean: Speech of shape (..., time).

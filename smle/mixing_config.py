@@ -14,7 +14,7 @@ class MixingConfig:
     Args:
         segment_s: Length of a mixture, rounded up to a multiple of 256 samples.
         snr_db: Signal-to-noise ratio of speech as heard (in its room) to all noise.
-        level_dbfs: Root mean square of the noisy signal.
+        level_dbfs: Root mean square of the noisy signal, less where its peak would pass full scale.
         pause: Silence before, inside and after utterances.
         pause_s: Length of one pause.
         speed: Speech played slower or faster.
@@ -68,7 +68,7 @@ class MixingConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, tuple) and field.name != "band_limits_hz" and value[0] > value[1]:
-                raise RecipeError(f"mixing.{field.name} is {list(value)}; write the lower end first")
+                raise RecipeError(f"mixing.{field.name} is {list(value)}; lower end first")
         for pair in (("babble", "synthetic"), ("noise_only", "clean_only")):
             if sum(getattr(self, name) for name in pair) > 1:
                 raise RecipeError(f"mixing.{pair[0]} plus mixing.{pair[1]} is above 1; lower one")

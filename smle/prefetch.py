@@ -24,15 +24,16 @@ def prefetch(
     The thread ends when the steps do, when the iterator is closed or dropped, or on an error,
     which is raised here.
     """
-    made: queue.Queue[Batch | BaseException | None] = queue.Queue(ahead)
+    made: queue.Queue[Batch | Exception | None] = queue.Queue(ahead)
     stopped = threading.Event()
 
-    def put(entry: Batch | BaseException | None) -> None:
+    def put(entry: Batch | Exception | None) -> None:
         while not stopped.is_set():
             try:
-                return made.put(entry, timeout=_POLL_S)
+                made.put(entry, timeout=_POLL_S)
             except queue.Full:
                 continue
+            return
 
     def work() -> None:
         try:
@@ -41,14 +42,14 @@ def prefetch(
                     return
                 put(dataset.batch(step, size, first_item))
             put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again in the consumer
+        except Exception as error:
             put(error)
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         while (entry := made.get()) is not None:
-            if isinstance(entry, BaseException):
+            if isinstance(entry, Exception):
                 raise entry
             yield entry
     finally:

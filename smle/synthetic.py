@@ -34,7 +34,8 @@ def clicks(rng: np.random.Generator, length: int, *, sample_rate: int) -> Signal
         size = min(length, round(8 * decay_s * sample_rate) + 8)
         burst = rng.standard_normal(size, dtype=np.float32)
         if rng.random() < 0.5:
-            burst = np.convolve(burst, np.hanning(rng.integers(4, 24)), mode="same")
+            window = np.hanning(rng.integers(4, 24)).astype(np.float32)
+            burst = np.convolve(burst, window, mode="same")
         burst *= np.exp(-np.arange(size) / (decay_s * sample_rate))
         start = int(rng.integers(length))
         stop = min(length, start + size)
@@ -66,6 +67,7 @@ def _harmonics(
     signal = np.zeros(length, np.float32)
     for harmonic in range(1, count + 1):
         if harmonic * base_hz < sample_rate / 2:
+            offset = np.float32(rng.uniform(0, 2 * np.pi))
             amplitude = np.float32(rng.uniform(0.2, 1) / harmonic)
-            signal += amplitude * np.sin(np.float32(harmonic) * phase + np.float32(rng.uniform(0, 6.3)))
+            signal += amplitude * np.sin(np.float32(harmonic) * phase + offset)
     return signal
