@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from smle.dnsmos import dnsmos
 from smle.metrics import MetricError, Signal, lsd_db, sdr_db, si_sdr_db, snr_db
@@ -28,22 +29,42 @@ class Signals:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """How a metric is computed and how its columns are read.
+class Column:
+    """One number that a metric gives.
 
     Args:
-        columns: Names of the numbers it gives.
-        score: From signals to these numbers.
-        needs: The signals it needs beside the estimate.
+        name: In files.
+        label: For readers.
+        unit: "dB", "MOS", or "" for a plain ratio.
         higher_is_better: Whether more is better.
-        module: What must be installed for it.
     """
 
-    columns: tuple[str, ...]
+    name: str
+    label: str
+    unit: str = ""
+    higher_is_better: bool = True
+
+    @property
+    def decimals(self) -> int:
+        """How many of them are worth printing."""
+        return 3 if self.unit == "" else 2
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is computed.
+
+    Args:
+        columns: The numbers it gives.
+        score: From signals to these numbers.
+        needs: The signals it needs beside the estimate.
+        packages: What must be installed for it.
+    """
+
+    columns: tuple[Column, ...]
     score: Callable[[Signals], tuple[float, ...]]
     needs: tuple[str, ...] = ("clean",)
-    higher_is_better: bool = True
-    module: str | None = None
+    packages: tuple[str, ...] = ()
 
 
 def _si_sdr_improvement(signals: Signals) -> tuple[float]:
@@ -58,37 +79,69 @@ def _given(signal: Signal | None) -> Signal:
 
 
 METRICS: dict[str, Metric] = {
-    "si-sdr": Metric(("si_sdr_db",), lambda s: (si_sdr_db(s.estimate, _given(s.clean)),)),
-    "si-sdri": Metric(("si_sdri_db",), _si_sdr_improvement, needs=("clean", "noisy")),
-    "sdr": Metric(("sdr_db",), lambda s: (sdr_db(s.estimate, _given(s.clean)),)),
-    "snr": Metric(("snr_db",), lambda s: (snr_db(s.estimate, _given(s.clean)),)),
+    "si-sdr": Metric(
+        (Column("si_sdr_db", "SI-SDR", "dB"),),
+        lambda s: (si_sdr_db(s.estimate, _given(s.clean)),),
+    ),
+    "si-sdri": Metric(
+        (Column("si_sdri_db", "SI-SDRi", "dB"),),
+        _si_sdr_improvement,
+        needs=("clean", "noisy"),
+    ),
+    "sdr": Metric(
+        (Column("sdr_db", "SDR", "dB"),),
+        lambda s: (sdr_db(s.estimate, _given(s.clean)),),
+    ),
+    "snr": Metric(
+        (Column("snr_db", "SNR", "dB"),),
+        lambda s: (snr_db(s.estimate, _given(s.clean)),),
+    ),
     "pesq": Metric(
-        ("pesq_wb",),
+        (Column("pesq_wb", "PESQ", "MOS"),),
         lambda s: (pesq_mos(s.estimate, _given(s.clean), s.sample_rate),),
-        module="pesq",
+        packages=("pesq",),
     ),
     "pesq-nb": Metric(
-        ("pesq_nb",),
+        (Column("pesq_nb", "PESQ nb", "MOS"),),
         lambda s: (pesq_mos(s.estimate, _given(s.clean), s.sample_rate, band="nb"),),
-        module="pesq",
+        packages=("pesq",),
     ),
     "stoi": Metric(
-        ("stoi",), lambda s: (stoi(s.estimate, _given(s.clean), s.sample_rate),), module="pystoi"
+        (Column("stoi", "STOI"),),
+        lambda s: (stoi(s.estimate, _given(s.clean), s.sample_rate),),
+        packages=("pystoi",),
     ),
     "estoi": Metric(
-        ("estoi",),
+        (Column("estoi", "ESTOI"),),
         lambda s: (stoi(s.estimate, _given(s.clean), s.sample_rate, extended=True),),
-        module="pystoi",
+        packages=("pystoi",),
     ),
     "dnsmos": Metric(
-        ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),
+        (
+            Column("dnsmos_sig", "DNSMOS SIG", "MOS"),
+            Column("dnsmos_bak", "DNSMOS BAK", "MOS"),
+            Column("dnsmos_ovrl", "DNSMOS OVRL", "MOS"),
+            Column("dnsmos_p808", "DNSMOS P.808", "MOS"),
+        ),
         lambda s: dnsmos(s.estimate, s.sample_rate),
         needs=(),
-        module="speechmos",
+        packages=("speechmos", "onnxruntime"),
     ),
     "lsd": Metric(
-        ("lsd_db",),
+        (Column("lsd_db", "LSD", "dB", higher_is_better=False),),
         lambda s: (lsd_db(s.estimate, _given(s.clean), s.sample_rate),),
-        higher_is_better=False,
     ),
 }
+
+DEFAULT_METRICS = ("si-sdr", "si-sdri", "pesq", "estoi")
+"""What is computed when nothing is asked for; DNSMOS takes longer than all of these together."""
+
+
+def columns_of(metrics: Sequence[str]) -> tuple[Column, ...]:
+    """Return the columns that these metrics give, in order."""
+    return tuple(column for name in metrics for column in METRICS[name].columns)
+
+
+def missing_package(metric: str) -> str | None:
+    """Return the first package that a metric lacks here, or None if it can be computed."""
+    return next((name for name in METRICS[metric].packages if find_spec(name) is None), None)

@@ -38,11 +38,6 @@ class ScoringRule:
     max_delay_s: float = 0.5
     tolerance_s: float = 0.05
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the numbers that the metrics give."""
-        return tuple(column for name in self.metrics for column in METRICS[name].columns)
-
 
 @dataclass(frozen=True)
 class SystemEstimate:
@@ -197,7 +192,8 @@ def _over_channels(metric: Metric, signals: Mapping[str, Audio], rate: int) -> d
         )
         for channel in range(signals["estimate"].shape[0])
     ]
-    return dict(zip(metric.columns, np.mean(channels, axis=0).tolist(), strict=True))
+    means = np.mean(channels, axis=0).tolist()
+    return {column.name: mean for column, mean in zip(metric.columns, means, strict=True)}
 
 
 def _channel(signal: Audio | None, channel: int) -> NDArray[np.float64] | None:

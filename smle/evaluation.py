@@ -1,0 +1,114 @@
+"""Score many pairs in parallel, with every result logged as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smle.errors import CorpusError, SmleError
+from smle.pairs import Pair
+from smle.score_table import ScoreTable, build_table
+from smle.scoring import Enhance, PairScores, ScoringRule, score_pair
+
+if TYPE_CHECKING:
+    from smle.score_log import ScoreLog
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of an evaluation.
+
+    Args:
+        table: The scores.
+        unusable: Pairs of which nothing could be scored, with the reason, by name.
+    """
+
+    table: ScoreTable
+    unusable: dict[str, str]
+
+
+def evaluate(
+    pairs: Sequence[Pair],
+    rule: ScoringRule,
+    *,
+    enhance: Enhance | None = None,
+    jobs: int = 1,
+    log: ScoreLog | None = None,
+    on_pair: Callable[[], None] | None = None,
+) -> Evaluation:
+    """Score all systems on all pairs.
+
+    Memory holds the files in work and about a kilobyte for each pair done.
+
+    Args:
+        pairs: What to score.
+        rule: How.
+        enhance: Systems that run here; it must pickle if there are several jobs.
+        jobs: Processes; -1 for one a core.
+        log: Where scores are kept at once, and looked up instead of computed again.
+        on_pair: Called after each pair.
+
+    Returns:
+        The scores, in the same order however many jobs computed them.
+
+    Raises:
+        CorpusError: If not a single pair can be scored, or a worker process dies.
+    """
+    unusable: dict[str, str] = {}
+
+    def scores() -> Iterator[PairScores]:
+        waiting = []
+        for pair in pairs:
+            logged = log.scores_of(pair) if log is not None else None
+            if logged is None:
+                waiting.append(pair)
+                continue
+            if on_pair is not None:
+                on_pair()
+            yield logged
+        for pair, found in _computed(waiting, rule, enhance, jobs):
+            if on_pair is not None:
+                on_pair()
+            if isinstance(found, str):
+                unusable[pair.name] = found
+                continue
+            if log is not None:
+                log.append(pair, found)
+            yield found
+
+    table = build_table(scores(), rule.metrics)
+    if not table.names:
+        name, reason = next(iter(unusable.items()), ("", "there are no pairs"))
+        raise CorpusError(f"none of {len(pairs)} pairs can be scored; the first, {name}: {reason}")
+    return Evaluation(table, dict(sorted(unusable.items())))
+
+
+def _computed(
+    pairs: Sequence[Pair], rule: ScoringRule, enhance: Enhance | None, jobs: int
+) -> Iterator[tuple[Pair, PairScores | str]]:
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs")
+    tasks = (delayed(_score)(pair, rule, enhance) for pair in pairs)
+    done = 0
+    try:
+        for found in parallel(tasks):
+            done += 1
+            yield found
+    except TerminatedWorkerError as error:
+        raise CorpusError(
+            f"a worker process died after {done} of {len(pairs)} pairs (out of memory?); "
+            "run again with --resume and fewer --jobs"
+        ) from error
+
+
+def _score(pair: Pair, rule: ScoringRule, enhance: Enhance | None) -> tuple[Pair, PairScores | str]:
+    try:
+        return pair, score_pair(pair, rule, enhance)
+    except SmleError as error:
+        return pair, str(error)
+    # Whatever one file does to a network or a decoder, the other files are still worth scoring.
+    except Exception as error:
+        return pair, f"{type(error).__name__}: {error}"

@@ -1,0 +1,118 @@
+"""The scores of an evaluation as one table: files by systems by columns, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smle.metric_table import METRICS, Column, columns_of
+from smle.pairs import Condition
+from smle.scoring import Fact, PairScores
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one system has no score of one metric for one file."""
+
+    name: str
+    system: str
+    metric: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """All scores, about a kilobyte for each file.
+
+    Args:
+        names: Of the pairs, sorted.
+        systems: In the order they were given.
+        columns: What is scored.
+        values: Shape (files, systems, columns), NaN where there is no score.
+        seconds: Length of each pair.
+        conditions: By name, one value for each file, None where it is unknown.
+        delays: Samples by which estimates are late, shape (files, systems).
+        facts: For each file, by system, what else is known.
+        failures: Every score that could not be had.
+    """
+
+    names: tuple[str, ...]
+    systems: tuple[str, ...]
+    columns: tuple[Column, ...]
+    values: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    conditions: dict[str, tuple[Condition | None, ...]]
+    delays: NDArray[np.int64]
+    facts: tuple[dict[str, dict[str, Fact]], ...]
+    failures: tuple[Failure, ...]
+
+    def column(self, name: str) -> int:
+        """Return the place of a column among `columns`.
+
+        Raises:
+            KeyError: If it was not scored.
+        """
+        for place, column in enumerate(self.columns):
+            if column.name == name:
+                return place
+        raise KeyError(name)
+
+
+def build_table(scores: Iterable[PairScores], metrics: Sequence[str]) -> ScoreTable:
+    """Put the scores of pairs into one table.
+
+    Args:
+        scores: In any order; not kept.
+        metrics: Names in METRICS that were computed.
+
+    Returns:
+        The table, sorted by the pairs' names.
+    """
+    columns = columns_of(metrics)
+    rows: dict[str, tuple[NDArray[np.float64], float, list[int]]] = {}
+    conditions: dict[str, dict[str, Condition]] = {}
+    facts: dict[str, dict[str, dict[str, Fact]]] = {}
+    failures: list[Failure] = []
+    systems: tuple[str, ...] = ()
+    for pair in scores:
+        systems = systems or tuple(pair.systems)
+        values = np.array(
+            [
+                [pair.systems[system].values.get(column.name, np.nan) for column in columns]
+                for system in systems
+            ]
+        )
+        delays = [pair.systems[system].delay for system in systems]
+        rows[pair.name] = values, pair.seconds, delays
+        conditions[pair.name] = dict(pair.conditions)
+        facts[pair.name] = {name: dict(s.facts) for name, s in pair.systems.items() if s.facts}
+        failures.extend(
+            Failure(pair.name, system, metric, reason)
+            for system, found in pair.systems.items()
+            for metric, reason in found.failures.items()
+        )
+    names = tuple(sorted(rows))
+    known = dict.fromkeys(key for name in names for key in conditions[name])
+    return ScoreTable(
+        names=names,
+        systems=systems,
+        columns=columns,
+        values=np.array([rows[name][0] for name in names]).reshape(
+            len(names), len(systems), len(columns)
+        ),
+        seconds=np.array([rows[name][1] for name in names]),
+        conditions={key: tuple(conditions[name].get(key) for name in names) for key in known},
+        delays=np.array([rows[name][2] for name in names], np.int64).reshape(
+            len(names), len(systems)
+        ),
+        facts=tuple(facts[name] for name in names),
+        failures=tuple(sorted(failures, key=lambda f: (f.name, f.system, f.metric))),
+    )
+
+
+def metric_of(column: Column) -> str:
+    """Return the name of the metric that gives a column."""
+    return next(name for name, metric in METRICS.items() if column in metric.columns)
