@@ -1,1 +1,52 @@
-"""Speech enhancement with a sparse mixture of local experts."""
+"""Speech enhancement with a sparse mixture of local experts.
+
+>>> import smle
+>>> enhancer = smle.load()
+>>> enhancer.name in smle.bundled_models()
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smle.checkpoint import bundled_models
+    from smle.enhancer import Enhanced, Enhancer, load
+    from smle.errors import AudioError, CorpusError, ModelError, RecipeError, SmleError
+    from smle.routing import Routing, Segment
+    from smle.streaming import Stream
+
+__all__ = [
+    "AudioError",
+    "CorpusError",
+    "Enhanced",
+    "Enhancer",
+    "ModelError",
+    "RecipeError",
+    "Routing",
+    "Segment",
+    "SmleError",
+    "Stream",
+    "bundled_models",
+    "load",
+]
+
+_HOMES = {
+    "bundled_models": "checkpoint",
+    "Enhanced": "enhancer",
+    "Enhancer": "enhancer",
+    "load": "enhancer",
+    "Routing": "routing",
+    "Segment": "routing",
+    "Stream": "streaming",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes over a second to import; `import smle` for an error class or a file does not.
+    if name not in __all__:
+        raise AttributeError(f"module 'smle' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"smle.{_HOMES.get(name, 'errors')}"), name)

@@ -1,4 +1,4 @@
-"""The facts that define a model: spectra, network, gate and routing, read from a recipe's tables."""
+"""The facts that define a model: spectra, network, gate and routing, from a recipe's tables."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class NetworkConfig:
     Args:
         kind: "recurrent" is the papers' network, "subband" the banded one.
         cell: Recurrent cell of the "recurrent" kind.
-        hidden_size: Units of the recurrent kind, or of the full-band GRU of the subband kind.
+        hidden_size: Units of the recurrent kind, or of the full-band LSTM of the subband kind.
         layers: Recurrent layers, or blocks.
         channels: Features per band (subband kind).
     """

@@ -39,6 +39,6 @@ def average_gradients(module: nn.Module) -> None:
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     for gradient, mean in zip(
-        gradients, flat.split([g.numel() for g in gradients]), strict=True
+        gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True
     ):
         gradient.copy_(mean.view_as(gradient))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ class Mixture(nn.Module):
         networks = [*self.specialists]
         if self.generalist is not None:
             networks.append(self.generalist)
-        return networks  # type: ignore[return-value]
+        return cast("list[Network]", networks)
 
     def soft_mask(self, features: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
         """Sum the masks of all specialists, weighted by P1's softmax(alpha * logits).
@@ -68,7 +69,8 @@ class Mixture(nn.Module):
         rows = features.shape[0]
         logits, _ = self.gate(features, self.gate.start(rows))
         weights = soft_routing(logits, alpha)  # (rows, specialists)
-        masks = torch.stack([s(features, s.start(rows))[0] for s in self.specialists], 1)
+        specialists = self.experts[: len(self.specialists)]
+        masks = torch.stack([s(features, s.start(rows))[0] for s in specialists], 1)
         mixed = torch.einsum("rk,rktf->rtf", weights.to(masks.dtype), masks)
         return mixed, logits
 

@@ -1,9 +1,9 @@
 """Mask estimators: one network class per kind, the same for generalist and specialists.
 
-A network sees features (rows, frames, bins, 3) from `smle.spectral.Features` and returns the mask
-(rows, frames, bins) of the noisy spectrum. It is causal over frames and carries its state, so frames
-may come in pieces of any length. To add a kind: write its class here or in a file of its own, name
-it in `NetworkConfig.kind` and in `build_network`.
+A network sees features (rows, frames, bins, 3) from `smle.spectral.Features` and returns the
+mask (rows, frames, bins) of the noisy spectrum. It is causal over frames and carries its state,
+so frames may come in pieces of any length. To add a kind: write its class here or in a file of
+its own, name it in `NetworkConfig.kind` and in `build_network`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RecurrentNetwork(nn.Module):
         self._state_tensors = 1 if config.cell == "gru" else 2
 
     def start(self, rows: int) -> State:
-        """The state before the first frame: (rows, layers, hidden) for each of the cell's tensors."""
+        """The state before the first frame: (rows, layers, hidden) per tensor of the cell."""
         shape = (rows, self.recurrent.num_layers, self.recurrent.hidden_size)
         return tuple(self.output.weight.new_zeros(shape) for _ in range(self._state_tensors))
 

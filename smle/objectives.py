@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +43,7 @@ class Spectra:
     def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Noisy spectrum (rows, frames, bins) and features (rows, frames, bins, 3) of a batch."""
         spectrum = self._spectrum(batch.noisy)
-        features, _ = self._features(
-            spectrum, self._features.start(spectrum.shape[0], self.device)
-        )
+        features, _ = self._features(spectrum, self._features.start(spectrum.shape[0], self.device))
         return spectrum, features
 
     def compare(self, mask: Tensor, spectrum: Tensor, batch: Batch) -> Tensor:
@@ -56,9 +55,7 @@ class Spectra:
         estimate = estimate[:, self.stft.overlap :][:, :samples]
         clean = batch.clean.to(self.device)[:, : estimate.shape[1]]
         level = batch.noisy.to(self.device).square().mean(1).sqrt()
-        return self._loss(
-            estimate, clean, estimate_spectrum, self._spectrum(batch.clean), level
-        )
+        return self._loss(estimate, clean, estimate_spectrum, self._spectrum(batch.clean), level)
 
     def _spectrum(self, signal: Tensor) -> Tensor:
         overlap = self.stft.overlap
@@ -112,6 +109,11 @@ class JointModule(nn.Module):
         super().__init__()
         self.gate, self.specialists = mixture.gate, mixture.specialists
 
+    @property
+    def experts(self) -> list[Network]:
+        """The specialists."""
+        return cast("list[Network]", [*self.specialists])
+
 
 def finetune_objective(
     mixture: Mixture,
@@ -132,7 +134,7 @@ def finetune_objective(
         logits, _ = joint.gate(features, joint.gate.start(len(features)))
         weights = soft_routing(logits, alpha)  # (rows, specialists)
         used = _hard(weights) + weights - weights.detach() if config.straight_through else weights
-        masks = [expert(features, expert.start(len(features)))[0] for expert in joint.specialists]
+        masks = [expert(features, expert.start(len(features)))[0] for expert in joint.experts]
         mask = sum(
             (used[:, k, None, None] * mask for k, mask in enumerate(masks)),
             start=torch.zeros_like(masks[0]),
@@ -149,7 +151,7 @@ def finetune_objective(
         logits, _ = joint.gate(features, joint.gate.start(len(features)))
         choice = logits.mean(1).argmax(-1)
         masks = torch.zeros_like(spectrum)
-        for k, expert in enumerate(joint.specialists):
+        for k, expert in enumerate(joint.experts):
             rows = (choice == k).nonzero()[:, 0]
             if len(rows):
                 mask, _ = expert(features[rows], expert.start(len(rows)))
@@ -210,4 +212,3 @@ def _gate_terms(logits: Tensor, labels: Tensor) -> tuple[Tensor, float]:
     entropy = functional.cross_entropy(kept.flatten(0, 1), every_frame)
     accuracy = (kept.mean(1).argmax(-1) == wanted).float().mean().item()
     return entropy, accuracy
-

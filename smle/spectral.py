@@ -1,7 +1,9 @@
 """Waveforms to spectra and back, and spectra to level-invariant features, all causal.
 
-Window and hop are fixed in seconds, so the bins of every sample rate coincide: a 48 kHz transform of
-1536 points has below 8 kHz exactly the bins of a 16 kHz transform of 512 points.
+Window and hop are fixed in seconds, so the bins of all sample rates coincide: a 48 kHz transform
+of 1536 points has below 8 kHz exactly the bins of a 16 kHz transform of 512 points. Where the hop
+would not be a whole number of samples (44.1 kHz), it is rounded to one that transforms fast; bins
+then lie less than 0.5 % beside the model's, and nothing needs to be resampled.
 
 Shapes: ``rows`` counts independent signals (channels, files of a batch).
 """
@@ -16,7 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from smle.config import SpectralConfig
+from smle.errors import AudioError
 
+LOWEST_RATE_HZ = 4_000
+HIGHEST_RATE_HZ = 768_000
+_HOP_TOLERANCE = 0.005
 # Powers below this are digital silence for the level; full scale lies near 1e3.
 _SILENCE_POWER = 1e-20
 # Added to level-normalised powers, so that the gradient of the compression stays finite.
@@ -28,8 +34,11 @@ class Stft:
 
     Args:
         config: Window and hop, in seconds.
-        sample_rate: Rate of the signals in Hz; the hop must be a whole number of samples there.
+        sample_rate: Rate of the signals in Hz.
         device: Where the window lives.
+
+    Raises:
+        AudioError: If the rate is outside 4 kHz to 768 kHz.
 
     >>> stft = Stft(SpectralConfig(), 16_000)
     >>> signal = torch.randn(1, 4096)
@@ -43,18 +52,12 @@ class Stft:
         self, config: SpectralConfig, sample_rate: int, device: torch.device | str = "cpu"
     ) -> None:
         self.sample_rate = sample_rate
-        self.n_fft = round(sample_rate * config.window_s)
-        self.hop_length = round(sample_rate * config.hop_s)
+        self.hop_length = hop_length_at(sample_rate, config.hop_s)
+        self.n_fft = self.hop_length * round(config.window_s / config.hop_s)
         self.overlap = self.n_fft - self.hop_length
         # Squared, the windows of all frames add up to one.
         scale = math.sqrt(2 * self.hop_length / self.n_fft)
         self.window = torch.hann_window(self.n_fft, device=device).sqrt() * scale
-
-    @staticmethod
-    def fits(config: SpectralConfig, sample_rate: int) -> bool:
-        """Whether the hop is a whole number of samples at this rate."""
-        hop = sample_rate * config.hop_s
-        return abs(hop - round(hop)) < 1e-6
 
     def analyse(self, signal: Tensor) -> Tensor:
         """Transform every whole window of a signal.
@@ -66,7 +69,8 @@ class Stft:
             Spectrum (rows, frames, n_fft // 2 + 1), complex.
         """
         frames = signal.unfold(-1, self.n_fft, self.hop_length)  # (rows, frames, n_fft)
-        return torch.fft.rfft(frames * self.window)
+        spectrum: Tensor = torch.fft.rfft(frames * self.window)
+        return spectrum
 
     def synthesise(self, spectrum: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
         """Overlap and add frames to the tail that earlier frames left.
@@ -91,6 +95,44 @@ class Stft:
     def empty_tail(self, rows: int) -> Tensor:
         """The tail (rows, overlap) before the first frame."""
         return self.window.new_zeros(rows, self.overlap)
+
+
+def hop_length_at(sample_rate: int, hop_s: float) -> int:
+    """Samples of a hop at a rate: exact where that is a whole number, else near and fast.
+
+    Args:
+        sample_rate: In Hz.
+        hop_s: Seconds.
+
+    Returns:
+        A whole number of samples, at most 0.5 % (or half a sample) beside the exact value.
+
+    Raises:
+        AudioError: If the rate is outside 4 kHz to 768 kHz.
+
+    >>> hop_length_at(48_000, 0.016), hop_length_at(44_100, 0.016)
+    (768, 704)
+    """
+    if not LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ:
+        raise AudioError(
+            f"a sample rate of {sample_rate} Hz cannot be enhanced; "
+            f"convert to a rate from {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+        )
+    exact = sample_rate * hop_s
+    if abs(exact - round(exact)) < 1e-6:
+        return round(exact)
+    reach = math.floor(exact * _HOP_TOLERANCE)
+    candidates = range(round(exact) - reach, round(exact) + reach + 1)
+    return min(candidates, key=lambda hop: (_largest_factor(hop), abs(hop - exact)))
+
+
+def _largest_factor(number: int) -> int:
+    factor, largest = 2, 1
+    while number > 1:
+        while number % factor == 0:
+            number, largest = number // factor, factor
+        factor += 1
+    return largest
 
 
 class MeanState(NamedTuple):

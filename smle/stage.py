@@ -127,11 +127,7 @@ def run_stage(
         if state.step % config.validate_every_steps == 0 or state.step == config.steps:
             score = objective.validate(state.average.eval())
             state.judge(score, config.patience_steps)
-        watch(
-            Progress(
-                objective.name, state.step, config.steps, loss.item(), score, rate, extras
-            )
-        )
+        watch(Progress(objective.name, state.step, config.steps, loss.item(), score, rate, extras))
         due = time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS
         if is_main_process() and (due or score is not None):
             state.save(path)

@@ -1,9 +1,9 @@
-"""The banded network of the flagship: one small GRU shared by all bands, and a narrow full-band GRU.
+"""The banded network: one small LSTM shared by all bands, and a narrow full-band LSTM.
 
 The 257 bins up to 8 kHz are split into bands that widen with frequency. Every band becomes a few
-channels; a GRU over time, shared by all bands, follows each; a bottleneck across all bands with a
-GRU of its own lets them know of each other. Shared weights learn much from little data, and the
-bottleneck costs a fraction of a recurrence over frequency.
+channels; an LSTM over time, shared by all bands, follows each; a bottleneck across all bands with
+an LSTM of its own lets them know of each other. Shared weights learn much from little data, and
+the bottleneck costs a fraction of a recurrence over frequency.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ BAND_GROUPS = (
     BandGroup(128, 32, 4),
 )
 N_BANDS = sum(group.bands for group in BAND_GROUPS)
+BlockState = tuple[Tensor, ...]
 _PARTS = 3  # in: magnitude, real, imaginary; out: gain, and a phase turn's real and imaginary part
 
 
@@ -98,7 +99,7 @@ class BandMerge(nn.Module):
 
 
 class SubbandBlock(nn.Module):
-    """A GRU along each band, then a bottleneck GRU across all bands, both residual.
+    """An LSTM along each band, then a bottleneck with an LSTM across all bands, both residual.
 
     Args:
         channels: Features per band.
@@ -108,33 +109,36 @@ class SubbandBlock(nn.Module):
     def __init__(self, channels: int, hidden_size: int) -> None:
         super().__init__()
         self.band_norm = nn.LayerNorm(channels)
-        self.band_gru = nn.GRU(channels, channels)
+        self.band_lstm = nn.LSTM(channels, channels)
         self.band_output = nn.Linear(channels, channels)
         self.full_norm = nn.LayerNorm(channels)
         self.full_input = nn.Linear(N_BANDS * channels, hidden_size)
-        self.full_gru = nn.GRU(hidden_size, hidden_size)
+        self.full_lstm = nn.LSTM(hidden_size, hidden_size)
         self.full_output = nn.Linear(hidden_size, N_BANDS * channels)
 
-    def forward(self, x: Tensor, band: Tensor, full: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, state: BlockState) -> tuple[Tensor, BlockState]:
         """Follow more frames.
 
         Args:
             x: (frames, rows, bands, channels).
-            band: State of the band GRU (rows, bands, channels).
-            full: State of the full-band GRU (rows, hidden_size).
+            state: Hidden and cell of the band LSTM (rows, bands, channels), then those of the
+                full-band LSTM (rows, hidden_size).
 
         Returns:
-            The new channels and both new states, shaped as they came.
+            The new channels and the new state, shaped as they came.
         """
         frames, rows, bands, channels = x.shape
+        band = tuple(s.reshape(1, rows * bands, channels) for s in state[:2])
         along = self.band_norm(x).view(frames, rows * bands, channels)
-        along, band_after = self.band_gru(along, band.reshape(1, rows * bands, channels))
+        along, band_after = self.band_lstm(along, band)
         x = x + self.band_output(along).view_as(x)
         across = self.full_norm(x).view(frames, rows, bands * channels)
         across = functional.silu(self.full_input(across))
-        followed, full_after = self.full_gru(across, full[None].contiguous())
+        full = tuple(s[None].contiguous() for s in state[2:])
+        followed, full_after = self.full_lstm(across, full)
         x = x + self.full_output(across + followed).view_as(x)
-        return x, band_after.view(rows, bands, channels), full_after[0]
+        hidden, cell = (s.view(rows, bands, channels) for s in band_after)
+        return x, (hidden, cell, full_after[0][0], full_after[1][0])
 
 
 class SubbandNetwork(nn.Module):
@@ -162,10 +166,10 @@ class SubbandNetwork(nn.Module):
         self.merge = BandMerge(config.channels)
 
     def start(self, rows: int) -> tuple[Tensor, ...]:
-        """The state before the first frame: for each block that of its two GRUs."""
+        """The state before the first frame: for each block that of its two LSTMs."""
         zeros = self.merge.bias.new_zeros
         band, full = (rows, N_BANDS, self.config.channels), (rows, self.config.hidden_size)
-        return tuple(zeros(shape) for _ in self.blocks for shape in (band, full))
+        return tuple(zeros(shape) for _ in self.blocks for shape in (band, band, full, full))
 
     def forward(
         self, features: Tensor, state: tuple[Tensor, ...]
@@ -182,8 +186,8 @@ class SubbandNetwork(nn.Module):
         x = functional.silu(self.split(features.transpose(0, 1)))  # (frames, rows, bands, channels)
         after: list[Tensor] = []
         for index, block in enumerate(self.blocks):
-            x, band, full = block(x, state[2 * index], state[2 * index + 1])
-            after += (band, full)
+            x, block_after = block(x, state[4 * index : 4 * index + 4])
+            after += block_after
         out = self.merge(functional.silu(self.channel_output(x))).transpose(0, 1)
         # Half a gain and no turn to begin with.
         real, imaginary = 1.0 + out[..., 1], out[..., 2]
@@ -193,10 +197,12 @@ class SubbandNetwork(nn.Module):
     @property
     def macs_per_frame(self) -> int:
         """Multiply-accumulates for one frame of one row."""
-        shared = N_BANDS * self.channel_output.weight.numel()
-        for block in self.blocks:
-            for name, parameter in block.named_parameters():
-                if "weight" in name and "norm" not in name:
-                    shared += parameter.numel() * (N_BANDS if name.startswith("band") else 1)
-        ends = (*self.split.weights, *self.merge.weights)
-        return shared + sum(weight.numel() for weight in ends)
+        shared, once = self.channel_output.weight.numel(), 0
+        once += sum(weight.numel() for weight in (*self.split.weights, *self.merge.weights))
+        for name, parameter in self.blocks.named_parameters():
+            if "weight" in name and "norm" not in name:
+                if ".band" in name:
+                    shared += parameter.numel()
+                else:
+                    once += parameter.numel()
+        return N_BANDS * shared + once

@@ -1,9 +1,10 @@
-"""Training a mixture from plain folders: generalist, gate, specialists, then all of them together."""
+"""Training a mixture from plain folders: generalist, specialists, gate, then all together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -207,7 +208,8 @@ class _Trainer:
         if stage == "finetune":
             finetune = self.config.finetune
             return [lambda: finetune_objective(mixture, finetune, training, validation, spectra)]
-        return [lambda k=k: self._specialist(k, size) for k in range(len(mixture.specialists))]
+        indices = range(len(mixture.specialists))
+        return [partial(self._specialist, index, size) for index in indices]
 
     def _specialist(self, index: int, batch_size: int) -> Objective:
         specialist = self.mixture.experts[index]

@@ -1,0 +1,237 @@
+"""The enhancer: a loaded model that turns noisy signals into estimates of the clean ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smle.checkpoint import find_model, load_model
+from smle.errors import AudioError
+from smle.mixture import Mixture
+from smle.recipe import Recipe
+from smle.routing import Routing
+from smle.spectral import Features, Stft
+from smle.streaming import Stream
+
+Signal = NDArray[np.float32]
+_ROUTE_BLOCK_S = 10.0
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """An estimate and how it came about.
+
+    Args:
+        audio: The estimate, shaped as the noisy signal was.
+        routing: Who ran when.
+    """
+
+    audio: Signal
+    routing: Routing
+
+
+def load(name: str | Path = "default") -> Enhancer:
+    """Load a model.
+
+    Args:
+        name: A bundled model's name, or the path of a model folder.
+
+    Raises:
+        ModelError: If there is no such model or it is broken.
+
+    >>> enhancer = load()
+    >>> enhancer(np.zeros(16_000, np.float32), 16_000).shape
+    (16000,)
+    """
+    folder = find_model(name)
+    return Enhancer(load_model(folder), folder)
+
+
+class Enhancer:
+    """Enhances signals of any rate and number of channels, each channel routed for itself.
+
+    Args:
+        mixture: Gate and experts.
+        folder: Where the model came from.
+    """
+
+    def __init__(self, mixture: Mixture, folder: Path) -> None:
+        self.mixture = mixture
+        self.folder = folder
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the model is."""
+        return self.mixture.recipe
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.recipe.name
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """The specialists, then the generalist if the model carries one."""
+        return self.mixture.expert_names
+
+    def __call__(
+        self,
+        audio: NDArray[np.floating],
+        sample_rate: int,
+        *,
+        route: str | int = "segment",
+        atten_lim_db: float | None = None,
+    ) -> Signal:
+        """Enhance a signal.
+
+        Args:
+            audio: (channels, time) or (time,).
+            sample_rate: In Hz, 4 kHz to 768 kHz.
+            route: "segment" decides about every second, "file" once for the whole signal; or an
+                expert's name or number.
+            atten_lim_db: Most attenuation in dB; None for no limit.
+
+        Returns:
+            The estimate, of the same shape, as float32.
+
+        Raises:
+            AudioError: If the signal or an option cannot be used.
+        """
+        return self.enhance(audio, sample_rate, route=route, atten_lim_db=atten_lim_db).audio
+
+    def enhance(
+        self,
+        audio: NDArray[np.floating],
+        sample_rate: int,
+        *,
+        route: str | int = "segment",
+        atten_lim_db: float | None = None,
+    ) -> Enhanced:
+        """Enhance a signal, and say who ran when (arguments as in calling)."""
+        if audio.ndim not in (1, 2):
+            raise AudioError(f"a signal of shape {audio.shape}; give (time,) or (channels, time)")
+        rows = np.atleast_2d(audio)
+        enhanced = self.enhance_batch([rows], sample_rate, route=route, atten_lim_db=atten_lim_db)
+        return Enhanced(enhanced[0].audio.reshape(audio.shape), enhanced[0].routing)
+
+    def enhance_batch(
+        self,
+        audios: Sequence[NDArray[np.floating]],
+        sample_rate: int,
+        *,
+        route: str | int = "segment",
+        atten_lim_db: float | None = None,
+    ) -> list[Enhanced]:
+        """Enhance several signals of one rate at once; the results are those of one by one.
+
+        Args:
+            audios: Each (channels, time); signals of similar length waste the least.
+            sample_rate: In Hz.
+            route: As in calling.
+            atten_lim_db: As in calling.
+
+        Returns:
+            One result for each signal, in order.
+        """
+        if not audios:
+            return []
+        counts = [len(audio) for audio in audios]
+        rows = _stack(audios)
+        if not rows.size:
+            return [Enhanced(np.zeros(a.shape, np.float32), _nobody(self, len(a))) for a in audios]
+        lengths = np.repeat([audio.shape[1] for audio in audios], counts)
+        by_row = self._choices(rows, lengths, sample_rate) if route == "file" else route
+        stream = Stream(
+            self.mixture, sample_rate, len(rows), route=by_row, atten_lim_db=atten_lim_db
+        )
+        fed = np.concatenate([stream.feed(rows), stream.flush()], 1)[:, stream.latency :]
+        results, first = [], 0
+        for audio, count in zip(audios, counts, strict=True):
+            own = range(first, first + count)
+            estimate = np.ascontiguousarray(fed[own.start : own.stop, : audio.shape[1]])
+            results.append(Enhanced(estimate, stream.routing_of(own, audio.shape[1])))
+            first += count
+        return results
+
+    def route(self, audio: NDArray[np.floating], sample_rate: int) -> Routing:
+        """What the gate chooses over time for a signal (channels, time) or (time,)."""
+        return self.enhance(audio, sample_rate).routing
+
+    def pool_route(self, items: Iterable[tuple[NDArray[np.floating], int]]) -> str:
+        """Choose one specialist for many signals, by the evidence of all of them together.
+
+        Args:
+            items: Signals (channels, time) with their rates.
+
+        Returns:
+            Name of the specialist whose logit is the largest on average over all frames.
+
+        Raises:
+            AudioError: If there is no signal.
+        """
+        total, frames = np.zeros(len(self.mixture.specialists)), 0
+        for audio, sample_rate in items:
+            rows = np.atleast_2d(np.asarray(audio, np.float32))
+            sums, count = self._evidence(rows, np.full(len(rows), rows.shape[1]), sample_rate)
+            total, frames = total + sums.sum(0), frames + int(count.sum())
+        if not frames:
+            raise AudioError("there is nothing to hear in the folder; give files with samples")
+        return self.expert_names[int(total.argmax())]
+
+    def stream(
+        self,
+        sample_rate: int,
+        channels: int,
+        *,
+        route: str | int = "segment",
+        atten_lim_db: float | None = None,
+    ) -> Stream:
+        """Begin a stream for a signal that comes in blocks (see `smle.streaming.Stream`)."""
+        if route == "file":
+            raise AudioError("route 'file' needs the whole file; choose segment or an expert")
+        return Stream(self.mixture, sample_rate, channels, route=route, atten_lim_db=atten_lim_db)
+
+    def _choices(self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int) -> list[int]:
+        sums, _ = self._evidence(rows, lengths, sample_rate)
+        return [int(k) for k in sums.argmax(1)]
+
+    @torch.inference_mode()
+    def _evidence(
+        self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+        """Sum of logits (rows, specialists) over the frames of each row, and their number."""
+        spectral = self.recipe.spectral
+        stft, features = Stft(spectral, sample_rate), Features(spectral)
+        gate = self.mixture.gate
+        level, state = features.start(len(rows)), gate.start(len(rows))
+        hop = stft.hop_length
+        counts = np.maximum(1, -(-lengths // hop))
+        sums = np.zeros((len(rows), len(self.mixture.specialists)))
+        padded = np.pad(rows, ((0, 0), (stft.overlap, stft.overlap + hop)))
+        step = max(1, round(_ROUTE_BLOCK_S * spectral.frames_per_s))
+        for first in range(0, int(counts.max()), step):
+            stop = min(first + step, int(counts.max()))
+            part = torch.from_numpy(padded[:, first * hop : stop * hop + stft.overlap])
+            heard, level = features(stft.analyse(part), level)
+            logits, state = gate(heard, state)
+            within = np.arange(first, stop)[None] < counts[:, None]
+            sums += (logits.double().numpy() * within[..., None]).sum(1)
+        return sums, counts
+
+
+def _stack(audios: Sequence[NDArray[np.floating]]) -> Signal:
+    rows = np.zeros((sum(len(a) for a in audios), max(a.shape[1] for a in audios)), np.float32)
+    first = 0
+    for audio in audios:
+        rows[first : first + len(audio), : audio.shape[1]] = audio
+        first += len(audio)
+    return rows
+
+
+def _nobody(enhancer: Enhancer, channels: int) -> Routing:
+    return Routing(enhancer.expert_names, [[] for _ in range(channels)])

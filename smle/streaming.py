@@ -1,0 +1,212 @@
+"""The whole signal path, causal, for signals that come in blocks of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smle.bandwidth import fit_mask
+from smle.errors import AudioError
+from smle.masking import Route, RoutedMasker
+from smle.mixture import Mixture
+from smle.routing import Routing
+from smle.spectral import Features, Stft
+
+Signal = NDArray[np.float32]
+
+# Frames that are transformed at once at most: bounds memory, and is long enough to be fast.
+_MAX_FRAMES = 250
+# A change of the attenuation limit takes about this long to arrive.
+_GLIDE_S = 0.064
+
+
+class Stream:
+    """Enhances a signal block by block; whole files go the same way, in large blocks.
+
+    As many samples come out as go in, `latency` samples late. What is left inside at the end comes
+    out of `flush`. However the signal is cut into blocks, the samples are the same.
+
+    Args:
+        mixture: Gate and experts.
+        sample_rate: Of the signal in Hz.
+        rows: How many signals run side by side, each routed for itself: channels, or files.
+        route: "segment" for the gate's choices, or an expert's name or number for all rows, or one
+            number for each row.
+        atten_lim_db: Most attenuation in dB; None for no limit.
+
+    Raises:
+        AudioError: If the rate or the number of rows cannot be enhanced.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        sample_rate: int,
+        rows: int,
+        *,
+        route: str | int | list[int] = "segment",
+        atten_lim_db: float | None = None,
+    ) -> None:
+        if rows < 1:
+            raise AudioError(f"a signal of {rows} channels cannot be enhanced; give 1 or more")
+        self._mixture = mixture
+        self._rows = rows
+        self.sample_rate = sample_rate
+        self._stft = Stft(mixture.recipe.spectral, sample_rate)
+        self._features = Features(mixture.recipe.spectral)
+        self._glide_step = self._stft.hop_length / (_GLIDE_S * sample_rate)
+        self._route = route
+        self._experts = self._fixed(route)
+        self.atten_lim_db = atten_lim_db
+        self.reset()
+
+    @property
+    def latency(self) -> int:
+        """Samples by which the output is late: one window."""
+        return self._stft.n_fft
+
+    @property
+    def atten_lim_db(self) -> float | None:
+        """Most attenuation in dB; None for no limit. A change arrives within some frames."""
+        return self._atten_lim_db
+
+    @atten_lim_db.setter
+    def atten_lim_db(self, value: float | None) -> None:
+        if value is not None and not value >= 0:
+            raise AudioError(f"an attenuation limit of {value} dB; give 0 or more, or none")
+        self._atten_lim_db = value
+        self._wanted_floor = 0.0 if value is None else 10 ** (-value / 20)
+
+    @property
+    def route(self) -> str | int | list[int]:
+        """Who chooses: "segment" for the gate, or an expert. A change fades in."""
+        return self._route
+
+    @route.setter
+    def route(self, value: str | int | list[int]) -> None:
+        self._experts = self._fixed(value)
+        self._route = value
+        self._masker.route = self._experts
+
+    @property
+    def routing(self) -> Routing:
+        """Who ran when, so far."""
+        return self._masker.routing(range(self._rows), self._frames_in_s())
+
+    def routing_of(self, rows: range, samples: int) -> Routing:
+        """Who ran when on some of the rows, for a signal of that many samples."""
+        return self._masker.routing(rows, samples / self.sample_rate)
+
+    def reset(self) -> None:
+        """Forget everything that was heard."""
+        self._masker = RoutedMasker(self._mixture, self._rows, self._experts)
+        self._level = self._features.start(self._rows)
+        self._tail = self._stft.empty_tail(self._rows)
+        self._waiting = torch.zeros(self._rows, self._stft.overlap)
+        # Each frame finishes the hop at its begin, so the first hops are the zeros before the
+        # signal; with these in front, exactly as much comes out as goes in.
+        delay = self.latency - self._stft.overlap
+        self._ready = np.zeros((self._rows, delay), np.float32)
+        self._floor = self._wanted_floor
+        self._samples = 0
+
+    def feed(self, block: NDArray[np.floating]) -> Signal:
+        """Enhance a block.
+
+        Args:
+            block: (rows, samples), any number of samples.
+
+        Returns:
+            As many samples (rows, samples), `latency` samples late.
+
+        Raises:
+            AudioError: If the block has another shape, or values that are not finite.
+        """
+        block = np.asarray(block, np.float32)
+        if block.ndim != 2 or block.shape[0] != self._rows:
+            raise AudioError(
+                f"a block of shape {block.shape} for {self._rows} channels; give (channels, time)"
+            )
+        if not np.isfinite(block).all():
+            raise AudioError("the signal holds values that are not finite; repair it first")
+        count = block.shape[1]
+        self._samples += count
+        self._waiting = torch.cat([self._waiting, torch.from_numpy(block)], 1)
+        hop = self._stft.hop_length
+        frames = (self._waiting.shape[1] - self._stft.overlap) // hop
+        done = [self._ready]
+        for first in range(0, frames, _MAX_FRAMES):
+            stop = min(frames, first + _MAX_FRAMES)
+            part = self._waiting[:, first * hop : stop * hop + self._stft.overlap]
+            done.append(self._enhance(part).numpy())
+        if frames:
+            self._waiting = self._waiting[:, frames * hop :].clone()
+        ready = np.concatenate(done, 1) if len(done) > 1 else self._ready
+        self._ready = ready[:, count:]
+        return np.ascontiguousarray(ready[:, :count])
+
+    def flush(self) -> Signal:
+        """The last `latency` samples (channels, latency); the stream is then as new."""
+        samples = self._samples
+        rest = self.feed(np.zeros((self._rows, self.latency), np.float32))
+        self._samples = samples
+        return rest
+
+    @torch.inference_mode()
+    def _enhance(self, signal: Tensor) -> Tensor:
+        spectrum = self._stft.analyse(signal)  # (rows, frames, bins)
+        features, self._level = self._features(spectrum, self._level)
+        mask = self._masker(features)
+        hz_per_bin = self.sample_rate / self._stft.n_fft
+        mask = fit_mask(mask, spectrum, hz_per_bin)
+        floor = self._glide(spectrum.shape[1])
+        if floor is not None:
+            mask = floor + (1 - floor) * mask
+        signal, self._tail = self._stft.synthesise(mask * spectrum, self._tail)
+        return signal
+
+    def _glide(self, frames: int) -> Tensor | None:
+        """The share of noisy signal that stays, for each frame (frames, 1)."""
+        if self._floor == self._wanted_floor:
+            return torch.full((1, 1), self._floor) if self._floor else None
+        steps = torch.arange(1, frames + 1) * self._glide_step
+        distance = self._wanted_floor - self._floor
+        floor = self._floor + max(-1.0, min(1.0, distance)) * steps.clamp(max=1.0)
+        self._floor = float(floor[-1]) if steps[-1] < 1 else self._wanted_floor
+        return floor[:, None]
+
+    def _fixed(self, route: str | int | list[int]) -> Route:
+        if route == "segment":
+            return None
+        if isinstance(route, list):
+            return route
+        return [expert_number(self._mixture.expert_names, route)] * self._rows
+
+    def _frames_in_s(self) -> float:
+        return self._samples / self.sample_rate
+
+
+def expert_number(names: tuple[str, ...], route: str | int) -> int:
+    """Number of the expert that a route names.
+
+    Args:
+        names: All experts.
+        route: A name, or a number from 0 (as a number or in digits).
+
+    Raises:
+        AudioError: If there is no such expert.
+
+    >>> expert_number(("low", "high"), "high"), expert_number(("low", "high"), "0")
+    (1, 0)
+    """
+    if route in names:
+        return names.index(str(route))
+    text = str(route)
+    if text.isdecimal() and int(text) < len(names):
+        return int(text)
+    raise AudioError(
+        f"no expert {route!r}; choose segment, file, folder, a number below {len(names)}, "
+        f"or one of {', '.join(names)}"
+    )
