@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smle.checkpoint import bundled_models
     from smle.enhancer import Enhanced, Enhancer, load
     from smle.errors import AudioError, CorpusError, ModelError, RecipeError, SmleError
+    from smle.model_folders import bundled_models
     from smle.routing import Routing, Segment
     from smle.streaming import Stream
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bundled_models": "checkpoint",
+    "bundled_models": "model_folders",
     "Enhanced": "enhancer",
     "Enhancer": "enhancer",
     "load": "enhancer",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -14,52 +13,10 @@ from torch import Tensor
 
 from smle.errors import ModelError, RecipeError
 from smle.mixture import Mixture
-from smle.recipe import Recipe, read_recipe
+from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
+from smle.recipe import read_recipe
 
-RECIPE_NAME = "recipe.toml"
-WEIGHTS_NAME = "model.safetensors"
-DEFAULT_MODEL = "default"
 _MAX_PARAMETERS = 200_000_000
-
-
-def models_folder() -> Path:
-    """Where the bundled models are: beside the package in a wheel, in models/ of a source tree."""
-    bundled = Path(str(resources.files("smle"))) / "_models"
-    return bundled if bundled.is_dir() else Path(__file__).parent.parent / "models"
-
-
-def bundled_models() -> dict[str, Path]:
-    """Folders of the bundled models by name, sorted."""
-    folders = sorted(path.parent for path in models_folder().glob(f"*/{WEIGHTS_NAME}"))
-    return {folder.name: folder for folder in folders}
-
-
-def find_model(name: str | Path) -> Path:
-    """Find a model's folder.
-
-    Args:
-        name: Name of a bundled model, "default" for the one that is meant for everybody, or the
-            path of a model folder.
-
-    Returns:
-        The folder.
-
-    Raises:
-        ModelError: If there is neither.
-    """
-    bundled = bundled_models()
-    if str(name) == DEFAULT_MODEL:
-        name = (models_folder() / "DEFAULT").read_text(encoding="utf-8").strip()
-    if str(name) in bundled:
-        return bundled[str(name)]
-    folder = Path(name)
-    if (folder / RECIPE_NAME).is_file() and (folder / WEIGHTS_NAME).is_file():
-        return folder
-    known = ", ".join(bundled) or "none"
-    raise ModelError(
-        f"no model {str(name)!r}; bundled models: {known}; "
-        f"or give a folder that holds {RECIPE_NAME} and {WEIGHTS_NAME}"
-    )
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> Mixture:
@@ -155,8 +112,3 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def read_bundled_recipe(name: str) -> Recipe:
-    """Recipe of a bundled model, without its weights."""
-    return read_recipe(find_model(name) / RECIPE_NAME)

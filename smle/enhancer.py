@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smle.checkpoint import find_model, load_model
+from smle.checkpoint import load_model
 from smle.errors import AudioError
 from smle.mixture import Mixture
+from smle.model_folders import find_model
 from smle.recipe import Recipe
 from smle.routing import Routing
 from smle.spectral import Features, Stft

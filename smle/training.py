@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from smle.checkpoint import RECIPE_NAME, WEIGHTS_NAME, load_model, save_model, write_whole
+from smle.checkpoint import load_model, save_model, write_whole
 from smle.clusters import Clusters, Only, read_clusters
 from smle.config import from_table
 from smle.corpus import Corpus, read_corpus
@@ -20,6 +20,7 @@ from smle.distributed import is_main_process, join_processes
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.mixing_config import MixingConfig
 from smle.mixture import Mixture
+from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.objectives import Spectra, finetune_objective, gate_objective, network_objective
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.rooms import Rooms
