@@ -91,9 +91,8 @@ def test_a_new_mix_glides_whatever_the_block_size() -> None:
         starts = range(0, 4800, size)
         parts = [blend(dry[:, n : n + size], wet[:, n : n + size], 0.5) for n in starts]
         line = np.concatenate(parts, axis=1)[0]
-        assert np.abs(np.diff(line, prepend=0.0)).max() < 1.001 / (0.02 * RATE)
-        assert_allclose(line[[479, 480, -1]], [0.5, 0.5, 0.5], atol=1e-6)
-        assert line[239] == pytest.approx(0.25, abs=1e-6)
+        assert np.diff(line, prepend=0.0).min() >= 0.0
+        assert_allclose(line[[319, 479, 959, -1]], [0.125, 0.25, 0.5, 0.5], atol=1e-6)
 
 
 def test_mix_moved_between_chunks_makes_no_click(effect: SparseExpertEnhancer) -> None:
@@ -103,7 +102,7 @@ def test_mix_moved_between_chunks_makes_no_click(effect: SparseExpertEnhancer) -
         effect.mix = number % 2
         parts.append(effect(hum[start : start + 480], RATE, reset=False))
     steepest = np.abs(np.diff(np.concatenate(parts))).max()
-    assert steepest < 2 * np.pi * 100 / RATE + 0.5 / (0.02 * RATE)
+    assert steepest < 2 * np.pi * 100 / RATE + 0.5 * np.pi / 2 / (0.02 * RATE)
 
 
 def test_parameters_reach_a_running_stream_with_the_next_buffer(

@@ -1,0 +1,172 @@
+"""The stream in blocks is the whole file, its latency is the stated one, and nothing clicks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smle.bandwidth import fit_mask
+from smle.config import GateConfig, NetworkConfig, RoutingConfig
+from smle.enhancer import Enhancer
+from smle.gate import Gate
+from smle.mixture import Mixture
+from smle.recipe import Recipe
+from smle.spectral import Features, Stft
+from smle_pedalboard import SparseExpertEnhancer
+
+Signal = NDArray[np.float32]
+
+RATES = [8_000, 16_000, 22_050, 44_100, 48_000, 96_000]
+RECIPE = Recipe(
+    name="random",
+    specialists=("low", "high"),
+    generalist=True,
+    network=NetworkConfig("recurrent", hidden_size=16),
+    gate=GateConfig(hidden_size=8),
+    routing=RoutingConfig(segment_s=0.1, evidence_s=0.05, margin=0.0, warm_up_s=0.1, fade_s=0.05),
+)
+
+
+class ClockGate(Gate):
+    """Changes its mind every 10 frames, in each row at other times, whatever it hears."""
+
+    def start(self, rows: int) -> Tensor:
+        clock = 4.0 * torch.arange(rows).view(rows, 1, 1)
+        return torch.cat([super().start(rows), clock], 2)
+
+    def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        logits, after = super().forward(features, state[..., :-1])
+        clock = state[..., -1:]
+        turn = 3.0 - 6.0 * ((clock[..., 0] + torch.arange(logits.shape[1])) // 10 % 2)
+        logits = logits + torch.stack([turn, -turn], 2)
+        return logits, torch.cat([after, clock + logits.shape[1]], 2)
+
+
+@pytest.fixture(scope="module")
+def enhancer() -> Enhancer:
+    """Fresh weights; one expert attenuates little, the other a lot."""
+    torch.manual_seed(4)
+    mixture = Mixture(RECIPE).eval()
+    mixture.gate = ClockGate(RECIPE.gate, RECIPE.spectral.n_bins, 2)
+    with torch.no_grad():
+        for expert, bias in zip(mixture.experts, (2.0, -2.0, 0.0), strict=True):
+            expert.output.bias.fill_(bias)
+    return Enhancer(mixture, Path("random"))
+
+
+def noise(seconds: float, sample_rate: int, channels: int) -> Signal:
+    shape = (channels, round(seconds * sample_rate))
+    return (0.1 * np.random.default_rng(3).standard_normal(shape)).astype(np.float32)
+
+
+def in_blocks(effect: SparseExpertEnhancer, audio: Signal, rate: int, sizes: list[int]) -> Signal:
+    """Sizes repeat; enough zeros follow to bring out the tail."""
+    effect.reset()
+    effect(audio[:, :0], rate, reset=False)
+    latency = effect.reported_latency_samples
+    assert latency is not None
+    fed = np.pad(audio, ((0, 0), (0, latency)))
+    pieces, start, number = [], 0, 0
+    while start < fed.shape[1]:
+        stop = start + sizes[number % len(sizes)]
+        pieces.append(effect(fed[:, start:stop], rate, reset=False))
+        start, number = stop, number + 1
+    return np.concatenate(pieces, axis=1)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_blocks_of_any_size_give_the_whole_file(
+    enhancer: Enhancer, rate: int, channels: int
+) -> None:
+    random = np.random.default_rng(8).integers(0, 3000, 50).tolist()
+    effect = SparseExpertEnhancer(enhancer)
+    long, short = noise(0.5, rate, channels), noise(0.1, rate, channels)
+    whole, brief = enhancer.enhance(long, rate), enhancer.enhance(short, rate)
+    assert whole.routing.switches >= 2 * channels
+    for sizes in ([64], [480], [512], [1000], [8192], [8193], random):
+        blocks = in_blocks(effect, long, rate, sizes)
+        np.testing.assert_allclose(blocks, whole.audio, atol=1e-5)
+        assert effect.routing is not None
+        assert effect.routing.switches >= whole.routing.switches
+    for sizes in ([1], [16]):
+        np.testing.assert_allclose(in_blocks(effect, short, rate, sizes), brief.audio, atol=1e-5)
+    np.testing.assert_allclose(effect(long, rate), whole.audio, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_stream_is_the_textbook_transform(enhancer: Enhancer, rate: int) -> None:
+    """Analyse, mask and synthesise in one go, with nothing carried from block to block."""
+    audio = noise(0.7, rate, 2)
+    stft, features = Stft(RECIPE.spectral, rate), Features(RECIPE.spectral)
+    padded = torch.from_numpy(np.pad(audio, ((0, 0), (stft.overlap, stft.n_fft))))
+    spectrum = stft.analyse(padded)
+    expert = enhancer.mixture.experts[1]
+    with torch.inference_mode():
+        heard, _ = features(spectrum, features.start(2))
+        mask = fit_mask(expert(heard, expert.start(2))[0], spectrum, rate / stft.n_fft)
+        signal, _ = stft.synthesise(mask * spectrum, stft.empty_tail(2))
+    expected = signal.numpy()[:, stft.overlap :][:, : audio.shape[1]]
+    effect = SparseExpertEnhancer(enhancer, route="high")
+    np.testing.assert_allclose(in_blocks(effect, audio, rate, [480]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_click_through_an_all_pass_mask_measures_the_stated_latency(
+    enhancer: Enhancer, rate: int
+) -> None:
+    stream = enhancer.stream(rate, 2, atten_lim_db=0.0)
+    clicks = np.zeros((2, 5000 + stream.latency), np.float32)
+    clicks[0, 1234], clicks[1, 777] = 1.0, -0.5
+    starts = range(0, clicks.shape[1], 480)
+    out = np.concatenate([stream.feed(clicks[:, n : n + 480]) for n in starts], axis=1)
+    measured = np.abs(out).argmax(axis=1) - [1234, 777]
+    assert measured.tolist() == [stream.latency] * 2
+    late = np.pad(clicks, ((0, 0), (stream.latency, 0)))[:, : out.shape[1]]
+    np.testing.assert_allclose(out, late, atol=1e-6)
+    effect = SparseExpertEnhancer(enhancer, atten_lim_db=0.0)
+    effect(clicks, rate)
+    assert effect.reported_latency_samples == stream.latency
+
+
+def tone(seconds: float) -> Signal:
+    """A loud 200 Hz sine at 48 kHz, which bends by 0.5 * (2 pi 200 / 48000)**2 = 3.4e-4 at most."""
+    time_s = np.arange(round(seconds * 48_000)) / 48_000
+    return (0.5 * np.sin(2 * np.pi * 200 * time_s)).astype(np.float32)
+
+
+def sharpest_bend(audio: Signal) -> float:
+    return float(np.abs(np.diff(audio.astype(np.float64), 2)).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("route", "low", "high"), ("atten_lim_db", 0.0, None), ("mix", 0.0, 1.0)],
+)
+def test_a_parameter_moved_while_a_tone_runs_makes_no_click(
+    enhancer: Enhancer, name: str, before: object, after: object
+) -> None:
+    effect = SparseExpertEnhancer(enhancer, route="high")
+    setattr(effect, name, before)
+    settled = effect(tone(2.0), 48_000, reset=False)[-9600:]
+    setattr(effect, name, after)
+    moving = effect(tone(1.0), 48_000, reset=False)
+    assert np.abs(settled).max() > 1.5 * np.abs(moving[-9600:]).max()
+    assert sharpest_bend(np.concatenate([settled, moving])) < 1.1 * sharpest_bend(settled)
+
+
+def test_a_switch_of_the_gate_makes_no_click(enhancer: Enhancer) -> None:
+    enhanced = enhancer.enhance(tone(3.0), 48_000)
+    assert enhanced.routing.switches >= 7
+    audio = enhanced.audio[48_000:-9600]
+    louder = enhancer(tone(3.0), 48_000, route="low")[48_000:-9600]
+    quieter = enhancer(tone(3.0), 48_000, route="high")[48_000:-9600]
+    assert np.abs(louder).max() > 1.5 * np.abs(quieter).max()
+    assert sharpest_bend(audio) < 1.1 * sharpest_bend(louder)
+    cut = np.where(np.arange(audio.size) < 60_000 + 60, louder, quieter)
+    assert sharpest_bend(cut) > 20 * sharpest_bend(louder)
