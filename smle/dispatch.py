@@ -1,0 +1,157 @@
+"""One loop over tasks: in this process, over this machine's cores, or over a cluster's.
+
+Processes and clusters are joblib's. A task whose process dies is tried once more, alone; then its
+pieces are, so that one deadly file takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from smle.errors import SmleError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_UNORDERED: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
+
+
+class DispatchError(SmleError):
+    """The workers cannot be reached, or a piece of work ends every process that takes it up."""
+
+
+def cpu_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def dispatch(
+    tasks: Iterable[Task],
+    work: Callable[[Task], Result],
+    *,
+    split: Callable[[Task], Sequence[Task]],
+    lost: Callable[[Task, Exception], Result],
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """Do tasks, each once, and yield their results as they come.
+
+    Args:
+        tasks: Taken up lazily, a few ahead of the workers.
+        work: Does one task; sent to the workers.
+        split: Cuts a task whose process died into smaller ones; the smallest, into itself.
+        lost: The result of a smallest task whose process died again.
+        jobs: Processes on this machine; 1 works in this one.
+        scheduler: Address of a Dask scheduler, whose workers are used instead.
+
+    Raises:
+        DispatchError: The scheduler or its workers cannot be reached.
+    """
+    if scheduler is None and jobs == 1:
+        yield from map(work, tasks)
+        return
+    open_tasks: dict[int, Task] = {}
+
+    def numbered() -> Iterator[tuple[int, Task]]:
+        for number, task in enumerate(tasks):
+            open_tasks[number] = task
+            yield number, task
+
+    source = numbered()
+    with _backend(jobs, scheduler) as parallel:
+        while True:
+            try:
+                for number, result in _run(parallel, source, work):
+                    del open_tasks[number]
+                    yield result
+                return
+            except _died() as error:
+                logging.getLogger(__name__).warning(
+                    "a worker process died (%s); its files are tried again", type(error).__name__
+                )
+            suspects = list(open_tasks.values())
+            open_tasks.clear()
+            for task in suspects:
+                yield from _alone(parallel, task, work, split, lost)
+
+
+def _alone(
+    parallel: Callable[[], Any],
+    task: Task,
+    work: Callable[[Task], Result],
+    split: Callable[[Task], Sequence[Task]],
+    lost: Callable[[Task, Exception], Result],
+) -> Iterator[Result]:
+    try:
+        results = [result for _, result in _run(parallel, iter([(0, task)]), work)]
+    except _died() as error:
+        parts = split(task)
+        if len(parts) == 1:
+            yield lost(task, error)
+            return
+        for part in parts:
+            yield from _alone(parallel, part, work, split, lost)
+    else:
+        yield from results
+
+
+def _run(
+    parallel: Callable[[], Any], source: Iterator[tuple[int, Task]], work: Callable[[Task], Result]
+) -> Iterator[tuple[int, Result]]:
+    from joblib import delayed
+
+    call = delayed(_numbered)
+    return parallel()(call(work, number, task) for number, task in source)  # type: ignore[no-any-return]
+
+
+def _numbered(work: Callable[[Task], Result], number: int, task: Task) -> tuple[int, Result]:
+    return number, work(task)
+
+
+@contextmanager
+def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
+    from joblib import Parallel
+
+    if scheduler is None:
+        # One worker would be joblib's sequential backend, in this process.
+        yield lambda: Parallel(max(2, jobs), "loky", pre_dispatch="2*n_jobs", **_UNORDERED)
+        return
+    client = _client(scheduler)
+    try:
+        yield lambda: Parallel(-1, "dask", client=client, pre_dispatch="3*n_jobs", **_UNORDERED)
+    finally:
+        client.close()
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise DispatchError(
+            "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
+        ) from error
+    try:
+        client: Any = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise DispatchError(
+            f"no scheduler answers at {address!r}; start one with: dask scheduler"
+        ) from error
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise DispatchError(
+            f"the scheduler at {address} has no workers; start some with: dask worker {address}"
+        )
+    return client
+
+
+def _died() -> tuple[type[Exception], ...]:
+    try:
+        from distributed.scheduler import KilledWorker
+    except ImportError:
+        return (BrokenExecutor,)
+    return (BrokenExecutor, KilledWorker)

@@ -1,0 +1,139 @@
+"""What is told about every file of a batch, and the files that tell it: JSON, JSON lines, CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from smle.errors import AudioError
+from smle.paths import shown
+
+SCHEMA = "smle.enhance/1"
+Status = Literal["done", "kept", "failed"]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One file of a batch. docs/reports.md explains every field.
+
+    `kept` means done by an earlier run. Levels are of the whole file, in dBFS; `noise_removed_db`
+    is how much quieter its quietest tenth became. `probability` and `margin` are the dominant
+    expert's mean and the least of all segments.
+    """
+
+    input: str
+    output: str
+    status: Status
+    error: str | None = None
+    seconds: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    format: str = ""
+    subtype: str = ""
+    expert: str = ""
+    probability: float = 0.0
+    margin: float = 0.0
+    low_confidence: bool = False
+    switches: int = 0
+    noise_removed_db: float = 0.0
+    noisy_dbfs: float = 0.0
+    estimate_dbfs: float = 0.0
+    noisy_clipped: int = 0
+    output_clipped: int = 0
+    elapsed_s: float = 0.0
+    segments: list[list[dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of audio per second of work."""
+        return self.seconds / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, numbers rounded to what they mean."""
+        return {
+            name: round(value, 6) if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
+
+
+class ReportFile:
+    """Writes reports as they come, and lets the file appear when it is whole; a context manager.
+
+    Args:
+        path: Ends in `.json`, `.jsonl` or `.csv`.
+        facts: What holds for the whole batch (model, options); CSV has no place for it.
+        overwrite: Replace a file of that name.
+
+    Raises:
+        AudioError: Another suffix, or the file cannot be written or stands already.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        self.kind = path.suffix.lower().removeprefix(".")
+        if self.kind not in ("json", "jsonl", "csv"):
+            raise AudioError(f"{shown(path)}: a report ends in .json, .jsonl or .csv; rename it")
+        self.path = path
+        self.facts = {"schema": SCHEMA, **facts}
+        self.overwrite = overwrite
+        self._part = path.with_name(f".{secrets.token_hex(8)}.smle-part")
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        if self.path.exists() and not self.overwrite:
+            raise AudioError(
+                f"{shown(self.path)}: exists already and is kept; allow overwriting it"
+            )
+        try:
+            self._file = self._part.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})") from error
+        if self.kind == "json":
+            head = json.dumps(self.facts, indent=1).removesuffix("\n}")
+            self._file.write(f'{head},\n "files": [')
+        elif self.kind == "jsonl":
+            self._file.write(json.dumps(self.facts) + "\n")
+        else:
+            names = [item.name for item in fields(FileReport) if item.name != "segments"]
+            self._table = csv.DictWriter(self._file, names, extrasaction="ignore")
+            self._table.writeheader()
+        return self
+
+    def add(self, report: FileReport) -> None:
+        """Append one file's report."""
+        record = report.as_dict()
+        if self.kind == "csv":
+            # Names that are no text are escaped, as JSON does it.
+            record = {
+                name: value.encode("utf-8", "backslashreplace").decode()
+                if isinstance(value, str)
+                else value
+                for name, value in record.items()
+            }
+            self._table.writerow(record)
+        else:
+            comma = "," if self._count and self.kind == "json" else ""
+            start = "\n  " if self.kind == "json" else ""
+            end = "" if self.kind == "json" else "\n"
+            self._file.write(f"{comma}{start}{json.dumps(record)}{end}")
+        self._count += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # An interrupted batch is told as well, as far as it came.
+        if self.kind == "json":
+            self._file.write("\n ]\n}\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self.path)

@@ -1,0 +1,152 @@
+"""What a batch has to do: which file becomes which, with names that never collide."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from smle.errors import AudioError
+from smle.formats import AUDIO_SUFFIXES, CONTAINER_SUFFIXES, target_for
+from smle.paths import find_files, shown
+
+TASK_BYTES = 2_000_000
+TASK_FILES = 32
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to enhance. `name` tells it apart within the batch: its path below the folder."""
+
+    input: Path
+    output: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs in the order of their names, and the files that hold no sound, by their names."""
+
+    jobs: tuple[Job, ...]
+    others: tuple[Path, ...]
+
+
+def plan_file(noisy: Path, out: Path, *, format: str = "same", suffix: str = "") -> Job:
+    """Plan one file.
+
+    Args:
+        noisy: The file.
+        out: A folder (existing, or a name without an audio suffix), or the file to write.
+        format: `same` or the format to write.
+        suffix: Put behind the name's stem, where `out` is a folder.
+
+    Raises:
+        AudioError: The output would be the input.
+    """
+    if out.is_dir() or out.suffix.lower() not in AUDIO_SUFFIXES:
+        out = out / _renamed(Path(noisy.name), format, suffix)
+    if out.exists() and noisy.exists() and out.samefile(noisy):
+        raise AudioError(f"{shown(out)}: is the input itself; give another output, or a suffix")
+    return Job(noisy, out, noisy.name)
+
+
+def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "") -> Plan:
+    """Plan a folder: the tree is kept, and every input gets an output of its own.
+
+    Two inputs whose outputs would have one name (`a.mp3` and `a.wav`, both to flac) keep their
+    whole names (`a.mp3.flac`). Outputs are never taken for inputs: an output folder inside the
+    input folder is left out, and in the input folder itself files that bear the suffix are.
+
+    Args:
+        noisy: Folder with the inputs.
+        out: Folder of the outputs; it need not exist.
+        format: `same` or the format to write.
+        suffix: Put behind each name's stem.
+
+    Raises:
+        AudioError: There is no such folder, no audio in it, or the outputs would replace inputs.
+    """
+    if not noisy.is_dir():
+        raise AudioError(f"{shown(noisy)}: no such file or folder; check the path")
+    if out.exists() and not out.is_dir():
+        raise AudioError(f"{shown(out)}: is a file; a folder needs a folder as output")
+    here, there = noisy.resolve(), out.resolve()
+    if here == there and not suffix:
+        raise AudioError(f"{shown(out)}: is the input folder; give another one, or a suffix")
+    files = [
+        path.relative_to(noisy)
+        for path in find_files(noisy)
+        if here == there or not _below(there, path.resolve())
+    ]
+    names = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+    if here == there:
+        names = [path for path in names if not path.stem.endswith(suffix)]
+    if not names:
+        raise AudioError(f"{shown(noisy)}: no audio files in this folder; check the path")
+    outputs = _distinct(names, format, suffix)
+    inputs = {(here / name).resolve() for name in names} if _below(there, here) else set()
+    jobs = []
+    for name, output in zip(names, outputs, strict=True):
+        if (there / output).resolve() in inputs:
+            raise AudioError(
+                f"{shown(out / output)}: would replace an input; give another folder, or a suffix"
+            )
+        jobs.append(Job(noisy / name, out / output, name.as_posix()))
+    others = tuple(path for path in files if path.suffix.lower() not in AUDIO_SUFFIXES)
+    return Plan(tuple(jobs), others)
+
+
+def tasks_of(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
+    """Cut a plan into tasks of some seconds' work: many small files, or one large one.
+
+    The cut depends on nothing but the files, so an interrupted batch meets the same tasks, and
+    with them bit for bit the same numbers, when it goes on.
+    """
+    task: list[Job] = []
+    total = 0
+    for job in jobs:
+        try:
+            size = job.input.stat().st_size
+        except OSError:  # it vanished: whoever opens it will say so
+            size = 0
+        if task and (total + size > TASK_BYTES or len(task) == TASK_FILES):
+            yield tuple(task)
+            task, total = [], 0
+        task.append(job)
+        total += size
+    if task:
+        yield tuple(task)
+
+
+def _below(folder: Path, path: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def _renamed(name: Path, format: str, suffix: str) -> Path:
+    if format != "same":
+        ending = target_for("WAV", "PCM_16", wanted=format).suffix
+    elif name.suffix.lower() in CONTAINER_SUFFIXES:
+        ending = ".wav"
+    else:
+        ending = name.suffix
+    return name.with_name(name.stem + suffix + ending)
+
+
+def _distinct(names: list[Path], format: str, suffix: str) -> list[Path]:
+    outputs = [_renamed(name, format, suffix) for name in names]
+    # Compared as a file system without case would.
+    count = Counter(os.fspath(output).casefold() for output in outputs)
+    taken = {output for output, times in count.items() if times == 1}
+    for index, (name, output) in enumerate(zip(names, outputs, strict=True)):
+        if count[os.fspath(output).casefold()] == 1:
+            continue
+        stem = name.stem + suffix + name.suffix
+        output = output.with_name(stem + output.suffix)
+        while os.fspath(output).casefold() in taken:
+            stem += "~"
+            output = output.with_name(stem + output.suffix)
+        taken.add(os.fspath(output).casefold())
+        outputs[index] = output
+    return outputs

@@ -1,0 +1,120 @@
+"""Enhancing what comes through a pipe, as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smle.aligned import aligned
+from smle.audio import AudioReader
+from smle.audio_writer import AudioWriter
+from smle.errors import AudioError
+from smle.file_enhancement import BLOCK_S, FileOptions
+from smle.formats import target_for
+from smle.levels import LevelMeter
+from smle.pipes import PipeFormat, encoded, read_blocks, read_wav_header, wav_header
+
+if TYPE_CHECKING:
+    from smle.enhancer import Enhancer
+    from smle.routing import Routing
+
+Signal = NDArray[np.float32]
+
+
+def enhance_pipe(
+    enhancer: Enhancer,
+    source: FileIO | Path,
+    sink: FileIO | Path,
+    options: FileOptions,
+    raw: PipeFormat | None = None,
+) -> tuple[float, LevelMeter, Routing]:
+    """Enhance from a pipe or file into a pipe or file, late only by the stream's latency.
+
+    Args:
+        enhancer: The model.
+        source: An unbuffered pipe of WAV or raw samples, or a file.
+        sink: The same; a pipe gets what the source has: WAV, or raw samples.
+        options: How.
+        raw: The layout of raw samples; None for a WAV.
+
+    Returns:
+        Seconds of audio, the levels, and who ran when.
+
+    Raises:
+        AudioError: The input cannot be used, or a file cannot be written.
+    """
+    with ExitStack() as stack:
+        blocks, form = _source(stack, source, raw)
+        stream = enhancer.stream(
+            form.sample_rate,
+            form.channels,
+            route=options.route,
+            atten_lim_db=options.atten_lim_db,
+        )
+        write = _sink(stack, sink, form, options, header=raw is None)
+        meter = LevelMeter(form.sample_rate)
+        frames = 0
+        for noisy, estimate in aligned(stream, blocks, form.channels):
+            meter.add(noisy, estimate)
+            write(noisy - estimate if options.residual else estimate)
+            frames += noisy.shape[1]
+    return frames / form.sample_rate, meter, stream.routing
+
+
+def _source(
+    stack: ExitStack, source: FileIO | Path, raw: PipeFormat | None
+) -> tuple[Iterator[Signal], PipeFormat]:
+    if isinstance(source, Path):
+        reader = stack.enter_context(AudioReader(source))
+        info = reader.info
+        subtype = target_for("WAV", info.subtype).subtype
+        frames = None if info.format == "CONTAINER" else info.frames
+        form = PipeFormat(info.sample_rate, info.channels, subtype, frames)
+        return reader.blocks(round(BLOCK_S * info.sample_rate)), form
+    form = raw or read_wav_header(source)
+    return read_blocks(source.read, form, form.sample_rate), form
+
+
+def _sink(
+    stack: ExitStack,
+    sink: FileIO | Path,
+    form: PipeFormat,
+    options: FileOptions,
+    *,
+    header: bool,
+) -> Callable[[Signal], None]:
+    if isinstance(sink, Path):
+        wanted = options.format
+        if wanted == "same":
+            wanted = {"aif": "aiff", "oga": "ogg", "": "wav"}.get(
+                sink.suffix.lower()[1:], sink.suffix.lower()[1:]
+            )
+        target = target_for("WAV", form.subtype, wanted=wanted, wanted_subtype=options.subtype)
+        writer = AudioWriter(
+            sink,
+            form.sample_rate,
+            form.channels,
+            format=target.format,
+            subtype=target.subtype,
+            overwrite=options.overwrite,
+        )
+        return stack.enter_context(writer).write
+    if options.format not in ("same", "wav"):
+        raise AudioError(f"standard output carries wav, not {options.format}; write a file")
+    out = PipeFormat(
+        form.sample_rate, form.channels, (options.subtype or form.subtype).upper(), form.frames
+    )
+    if header:
+        _write_all(sink, wav_header(out))
+    return lambda block: _write_all(sink, encoded(block, out.subtype))
+
+
+def _write_all(sink: FileIO, data: bytes) -> None:
+    while data:
+        data = data[sink.write(data) :]

@@ -1,0 +1,104 @@
+"""A batch with its progress, its report and its closing table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smle_cli.main import FilesFailedError
+
+if TYPE_CHECKING:
+    from smle.file_report import FileReport
+    from smle.jobs import Job, Plan
+    from smle.sessions import BatchOptions
+
+
+def run_and_show(
+    plan: Plan,
+    options: BatchOptions,
+    folder: Path,
+    digest: str,
+    *,
+    one_file: bool,
+    report: Path | None,
+    quiet: bool,
+) -> None:
+    """Enhance a plan's files, show how far it is, and tell at the end what was done.
+
+    Args:
+        plan: What to do.
+        options: How.
+        folder: The output folder.
+        digest: Of the model.
+        one_file: NOISY was a file, not a folder: no ledger is needed.
+        report: Where facts about every file go.
+        quiet: Say nothing but errors.
+
+    Raises:
+        FilesFailedError: Some files failed.
+    """
+    from smle.batch import run_batch, run_file
+    from smle.file_report import ReportFile
+    from smle.paths import shown
+    from smle_cli.closing_table import Closing
+    from smle_cli.consoles import message_console
+    from smle_cli.progress import BatchProgress
+
+    console = message_console()
+    names = {os.fspath(job.output): shown(job.name) for job in plan.jobs}
+    table = Closing()
+    seconds = _seconds(plan.jobs[0]) if len(plan.jobs) == 1 else None
+    with ExitStack() as stack:
+        told = report and stack.enter_context(
+            ReportFile(report, _facts(options), overwrite=options.files.overwrite or options.resume)
+        )
+        bar = BatchProgress(None if quiet else console, len(plan.jobs), seconds)
+        stack.enter_context(bar)
+        reports: Iterator[FileReport]
+        if one_file and not options.resume and not options.scheduler:
+            reports = iter([run_file(plan.jobs[0], options, bar.heard)])
+        else:
+            reports = stack.enter_context(
+                closing(
+                    run_batch(plan, options, out=folder, model_digest=digest, progress=bar.heard)
+                )
+            )
+        for one in reports:
+            bar.finish(one)
+            table.add(names[one.output], one)
+            if told:
+                told.add(one)
+    table.show(console, bar.elapsed_s, quiet=quiet)
+    if table.counts["failed"]:
+        raise FilesFailedError(table.counts["done"] + table.counts["kept"])
+
+
+def _seconds(job: Job) -> float | None:
+    from smle.audio import probe
+    from smle.errors import AudioError
+
+    try:
+        return probe(job.input).seconds
+    except AudioError:
+        return None  # it is said where the file is enhanced
+
+
+def _facts(options: BatchOptions) -> dict[str, Any]:
+    files = options.files
+    try:
+        installed = version("smle")
+    except PackageNotFoundError:  # run from a source tree
+        installed = "unknown"
+    return {
+        "smle": installed,
+        "model": options.model,
+        "route": files.route,
+        "atten_lim_db": files.atten_lim_db,
+        "residual": files.residual,
+        "format": files.format,
+        "subtype": files.subtype,
+    }

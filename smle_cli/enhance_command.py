@@ -1,0 +1,192 @@
+"""Clean a file, a folder or a stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from smle.jobs import Plan
+    from smle.sessions import BatchOptions
+
+WORTH_MORE_PROCESSES_BYTES = 20_000_000
+FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
+
+
+@click.command()
+@click.argument("noisy", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("out", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--model", default="default", metavar="NAME|DIR", help="Bundled model or folder.")
+@click.option(
+    "--route",
+    default="segment",
+    metavar="segment|file|folder|EXPERT",
+    help="Who chooses: the gate about every second (segment), once per file, once per folder from "
+    "all its files together; or name an expert.  [default: segment]",
+)
+@click.option(
+    "--atten-lim", type=click.FloatRange(0), metavar="DB", help="Remove at most so much noise."
+)
+@click.option("--residual", is_flag=True, help="Write what was removed instead.")
+@click.option("--format", type=click.Choice(FORMATS), default="same", help="Format to write.")
+@click.option("--subtype", metavar="NAME", help="Encoding, such as PCM_24 or FLOAT.")
+@click.option("--suffix", default="", help="Put behind the names of outputs in a folder.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Processes; 0 takes all cores for a large folder.  [default: 0]",
+)
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Use a Dask cluster's workers.")
+@click.option("--force", is_flag=True, help="Overwrite existing outputs.")
+@click.option("--resume", is_flag=True, help="Keep what an earlier run has done, do the rest.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--copy-others", is_flag=True, help="Copy the files that are no audio as well.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write facts about every file to FILE.json, .jsonl or .csv.",
+)
+@click.option("--raw-rate", type=int, metavar="HZ", help="Standard input is raw, of this rate.")
+@click.option("--raw-channels", type=int, default=1, help="Channels of raw input.")
+@click.option("--raw-subtype", default="PCM_16", help="Encoding of raw input.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.option("--verbose", "-v", is_flag=True, help="Say what is decided.")
+def enhance(
+    noisy: Path,
+    out: Path,
+    *,
+    model: str,
+    route: str,
+    atten_lim: float | None,
+    residual: bool,
+    format: str,
+    subtype: str | None,
+    suffix: str,
+    jobs: int,
+    scheduler: str | None,
+    force: bool,
+    resume: bool,
+    dry_run: bool,
+    copy_others: bool,
+    report: Path | None,
+    raw_rate: int | None,
+    raw_channels: int,
+    raw_subtype: str,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Enhance NOISY, a file or folder, into OUT; - is standard input or output.
+
+    Rate, channels, length, encoding and tags stay as they were, folders keep their tree. Nothing
+    existing is overwritten without --force, and every output appears whole or not at all.
+    """
+    from smle.batch import model_digest
+    from smle.file_enhancement import FileOptions
+    from smle.sessions import BatchOptions
+
+    if force and resume:
+        raise click.UsageError("--force does everything anew, --resume keeps it; choose one")
+    from smle_cli.consoles import show_log
+
+    show_log(quiet=quiet, verbose=verbose)
+    files = FileOptions(
+        route=_checked_route(route, model),
+        atten_lim_db=atten_lim,
+        residual=residual,
+        format=format,
+        subtype=subtype,
+        overwrite=force,
+    )
+    if str(noisy) == "-" or str(out) == "-":
+        from smle.pipes import PipeFormat
+
+        raw = PipeFormat(raw_rate, raw_channels, raw_subtype.upper()) if raw_rate else None
+        if report:
+            raise click.UsageError("--report is for files and folders, not for a stream")
+        from smle_cli.pipe_run import pipe_and_show
+
+        pipe_and_show(noisy, out, files, model, raw, quiet=quiet)
+        return
+    plan, folder = _plan(noisy, out, files.format, suffix)
+    options = BatchOptions(
+        model=model,
+        files=files,
+        resume=resume,
+        jobs=jobs or _jobs_for(plan),
+        scheduler=scheduler,
+    )
+    digest = model_digest(model)
+    if dry_run:
+        _print_plan(plan, options, folder, digest, copy_others=copy_others)
+        return
+    if copy_others:
+        _copy_others(plan, noisy, folder, force=force)
+    elif plan.others and not quiet:
+        click.echo(f"{len(plan.others)} files are no audio and are left (--copy-others)", err=True)
+    from smle_cli.batch_run import run_and_show
+
+    run_and_show(
+        plan, options, folder, digest, one_file=noisy.is_file(), report=report, quiet=quiet
+    )
+
+
+def _checked_route(route: str, model: str) -> str:
+    from smle.model_folders import read_bundled_recipe
+
+    names = read_bundled_recipe(model).expert_names
+    if route.isdigit() and int(route) < len(names):
+        return names[int(route)]
+    if route not in ("segment", "file", "folder", *names):
+        known = ", ".join(("segment", "file", "folder", *names))
+        raise click.UsageError(f"--route {route!r} is no expert of this model; choose from {known}")
+    return route
+
+
+def _plan(noisy: Path, out: Path, format: str, suffix: str) -> tuple[Plan, Path]:
+    from smle.jobs import Plan, plan_file, plan_folder
+
+    if noisy.is_file():
+        job = plan_file(noisy, out, format=format, suffix=suffix)
+        return Plan((job,), ()), job.output.parent
+    return plan_folder(noisy, out, format=format, suffix=suffix), out
+
+
+def _jobs_for(plan: Plan) -> int:
+    """All cores where there is work for them, else the one process that starts at once."""
+    from smle.dispatch import cpu_count
+
+    size = 0
+    for job in plan.jobs if len(plan.jobs) > 1 else ():
+        size += job.input.stat().st_size if job.input.exists() else 0
+        if size > WORTH_MORE_PROCESSES_BYTES:
+            return cpu_count()
+    return 1
+
+
+def _print_plan(
+    plan: Plan, options: BatchOptions, folder: Path, digest: str, *, copy_others: bool
+) -> None:
+    from smle.batch import dry_run
+    from smle.paths import shown
+
+    for job, action in dry_run(plan, options, out=folder, model_digest=digest):
+        click.echo(f"{action}\t{shown(job.input)}\t{shown(job.output)}")
+    for other in plan.others:
+        click.echo(f"{'copy' if copy_others else 'leave'}\t{shown(other)}\t")
+
+
+def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool) -> None:
+    from smle.copying import copy_whole
+    from smle.errors import AudioError
+
+    for other in plan.others:
+        try:
+            copy_whole(noisy / other, folder / other, overwrite=force)
+        except AudioError as error:
+            click.echo(f"smle: {error}", err=True)

@@ -1,0 +1,81 @@
+"""List the bundled models: size, cost, latency, scores."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME|DIR]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def models(names: tuple[str, ...], *, as_json: bool) -> None:
+    """List the bundled models, or the named ones: what they store, what they cost, how they score.
+
+    Parameters and MMAC/s are of one channel: active counts the gate and the one specialist that
+    runs, stored counts all.
+    """
+    from smle.model_folders import bundled_models, find_model
+
+    folders = {name: find_model(name) for name in names} or bundled_models()
+    facts = {name: _facts(folder) for name, folder in folders.items()}
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+    elif not facts:
+        click.echo("no models are bundled; train one with: smle train", err=True)
+    else:
+        _print_table(facts)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    import torch
+
+    from smle.mixture import Mixture, complexity
+    from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
+    from smle.recipe import read_recipe
+
+    recipe = read_recipe(folder / RECIPE_NAME)
+    with torch.device("meta"):  # shapes alone: no weights are read or made
+        mixture = Mixture(recipe)
+    scores = folder / "scores.json"
+    return {
+        "summary": recipe.summary,
+        "folder": str(folder),
+        "experts": list(recipe.expert_names),
+        "sample_rate": recipe.spectral.sample_rate,
+        "latency_ms": 1000 * recipe.spectral.window_s,
+        "file_bytes": (folder / WEIGHTS_NAME).stat().st_size,
+        **asdict(complexity(mixture)),
+        "scores": json.loads(scores.read_text(encoding="utf-8")) if scores.is_file() else None,
+    }
+
+
+def _print_table(facts: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model")
+    for name in ("size", "active", "stored", "MMAC/s", "latency"):
+        table.add_column(name, justify="right")
+    table.add_column("experts", overflow="fold")
+    for name, fact in facts.items():
+        cells = (
+            name,
+            f"{fact['file_bytes'] / 1e6:.1f} MB",
+            f"{fact['active_parameters'] / 1e3:.0f}K",
+            f"{fact['stored_parameters'] / 1e3:.0f}K",
+            f"{fact['active_mmac_per_s']:.1f}",
+            f"{fact['latency_ms']:.0f} ms",
+            ", ".join(fact["experts"]),
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    console = Console(highlight=False)
+    console.print(table)
+    for name, fact in facts.items():
+        console.print(f"{name}: {fact['summary']}", markup=False, soft_wrap=True)

@@ -1,0 +1,112 @@
+"""Train a model from plain folders."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from smle.stage import Progress
+
+STAGES = ("all", "generalist", "specialists", "gate", "finetune")
+LINE_EVERY_S = 10.0
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, metavar="RUN")
+@click.option(
+    "--stage",
+    "stages",
+    type=click.Choice(STAGES),
+    multiple=True,
+    default=("all",),
+    help="What to train; may be given more than once.  [default: all]",
+)
+@click.option("--speech", type=click.Path(path_type=Path), help="Clean speech, if not in CORPUS.")
+@click.option("--noise", type=FOLDER, help="Noise, if not in CORPUS.")
+@click.option("--rooms", type=FOLDER, help="Room responses, if not in CORPUS.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder for decoded audio.")
+@click.option("--start-from", type=FOLDER, help="Begin with this model's weights.")
+@click.option("--resume", is_flag=True, help="Go on where RUN stopped.")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+def train(
+    recipe: Path,
+    corpus: Path,
+    *,
+    out: Path,
+    stages: tuple[str, ...],
+    speech: Path | None,
+    noise: Path | None,
+    rooms: Path | None,
+    cache: Path | None,
+    start_from: Path | None,
+    resume: bool,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Train the model of RECIPE on CORPUS; RUN/model is the result.
+
+    CORPUS holds the folders speech and noise, and perhaps rooms (or rir); where these hold a folder
+    train, that one is taken.
+    """
+    from smle.training import STAGES as ALL_STAGES
+    from smle.training import Material
+    from smle.training import train as train_model
+
+    material = Material(
+        speech=speech or _inside(corpus, "speech"),
+        noise=noise or _inside(corpus, "noise"),
+        rooms=rooms or _rooms(corpus),
+        cache=cache,
+    )
+    folder = train_model(
+        recipe,
+        material,
+        out,
+        stages=tuple(stage for stage in ALL_STAGES if "all" in stages or stage in stages),
+        resume=resume,
+        start_from=start_from,
+        device=_device() if device == "auto" else device,
+        watch=(lambda _: None) if quiet else _Lines(),
+    )
+    click.echo(folder)
+
+
+class _Lines:
+    """A line of progress every so often, and for every validation."""
+
+    def __init__(self) -> None:
+        self._said_at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.score is None and time.monotonic() - self._said_at < LINE_EVERY_S:
+            return
+        self._said_at = time.monotonic()
+        line = f"{progress.stage}: step {progress.step} of {progress.steps}"
+        line += f", loss {progress.loss:.3f}"
+        if progress.score is not None:
+            line += f", validation {progress.score:.3f}"
+        click.echo(line, err=True)
+
+
+def _inside(corpus: Path, name: str) -> Path:
+    train = corpus / name / "train"
+    return train if train.is_dir() else corpus / name
+
+
+def _rooms(corpus: Path) -> Path | None:
+    found = [_inside(corpus, name) for name in ("rooms", "rir") if (corpus / name).is_dir()]
+    return found[0] if found else None
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
