@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from smle.errors import ModelError, RecipeError
 from smle.mixture import Mixture
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.recipe import read_recipe
+from smle.whole_files import write_whole as write_whole
 
 _MAX_PARAMETERS = 200_000_000
 
@@ -99,16 +99,3 @@ def save_model(mixture: Mixture, recipe_text: str, folder: Path) -> None:
     weights = {name: t.detach().cpu().contiguous() for name, t in mixture.state_dict().items()}
     write_whole(folder / WEIGHTS_NAME, serialise(weights))
     write_whole(folder / RECIPE_NAME, recipe_text.encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
