@@ -31,6 +31,7 @@ class Evaluation:
 def evaluate(
     pairs: Sequence[Pair],
     rule: ScoringRule,
+    systems: Sequence[str],
     *,
     enhance: Enhance | None = None,
     jobs: int = 1,
@@ -44,6 +45,7 @@ def evaluate(
     Args:
         pairs: What to score.
         rule: How.
+        systems: Names in the order wanted for the table.
         enhance: Systems that run here; it must pickle if there are several jobs.
         jobs: Processes; -1 for one a core.
         log: Where scores are kept at once, and looked up instead of computed again.
@@ -77,7 +79,7 @@ def evaluate(
                 log.append(pair, found)
             yield found
 
-    table = build_table(scores(), rule.metrics)
+    table = build_table(scores(), rule.metrics, systems)
     if not table.names:
         name, reason = next(iter(unusable.items()), ("", "there are no pairs"))
         raise CorpusError(f"none of {len(pairs)} pairs can be scored; the first, {name}: {reason}")

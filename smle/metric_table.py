@@ -55,12 +55,14 @@ class Metric:
     """How a metric is computed.
 
     Args:
+        definition: What it is, and its source.
         columns: The numbers it gives.
         score: From signals to these numbers.
         needs: The signals it needs beside the estimate.
         packages: What must be installed for it.
     """
 
+    definition: str
     columns: tuple[Column, ...]
     score: Callable[[Signals], tuple[float, ...]]
     needs: tuple[str, ...] = ("clean",)
@@ -80,43 +82,52 @@ def _given(signal: Signal | None) -> Signal:
 
 METRICS: dict[str, Metric] = {
     "si-sdr": Metric(
+        "Scale-invariant signal-to-distortion ratio, means removed (Le Roux et al., ICASSP 2019).",
         (Column("si_sdr_db", "SI-SDR", "dB"),),
         lambda s: (si_sdr_db(s.estimate, _given(s.clean)),),
     ),
     "si-sdri": Metric(
+        "SI-SDR of the estimate minus SI-SDR of the noisy signal.",
         (Column("si_sdri_db", "SI-SDRi", "dB"),),
         _si_sdr_improvement,
         needs=("clean", "noisy"),
     ),
     "sdr": Metric(
+        "SDR of BSS Eval, which forgives a filter of 512 taps (Vincent et al., TASLP 2006).",
         (Column("sdr_db", "SDR", "dB"),),
         lambda s: (sdr_db(s.estimate, _given(s.clean)),),
     ),
     "snr": Metric(
+        "Plain signal-to-noise ratio, nothing rescaled.",
         (Column("snr_db", "SNR", "dB"),),
         lambda s: (snr_db(s.estimate, _given(s.clean)),),
     ),
     "pesq": Metric(
+        "PESQ, wide band, as MOS-LQO (ITU-T P.862.2), by the package pesq.",
         (Column("pesq_wb", "PESQ", "MOS"),),
         lambda s: (pesq_mos(s.estimate, _given(s.clean), s.sample_rate),),
         packages=("pesq",),
     ),
     "pesq-nb": Metric(
+        "PESQ, narrow band, as MOS-LQO (ITU-T P.862.1), by the package pesq.",
         (Column("pesq_nb", "PESQ nb", "MOS"),),
         lambda s: (pesq_mos(s.estimate, _given(s.clean), s.sample_rate, band="nb"),),
         packages=("pesq",),
     ),
     "stoi": Metric(
+        "Short-time objective intelligibility (Taal et al., TASLP 2011), by the package pystoi.",
         (Column("stoi", "STOI"),),
         lambda s: (stoi(s.estimate, _given(s.clean), s.sample_rate),),
         packages=("pystoi",),
     ),
     "estoi": Metric(
+        "Extended STOI (Jensen & Taal, TASLP 2016), by the package pystoi, from a fixed seed.",
         (Column("estoi", "ESTOI"),),
         lambda s: (stoi(s.estimate, _given(s.clean), s.sample_rate, extended=True),),
         packages=("pystoi",),
     ),
     "dnsmos": Metric(
+        "DNSMOS P.835 and P.808, no reference (Reddy et al., ICASSP 2022), weights of speechmos.",
         (
             Column("dnsmos_sig", "DNSMOS SIG", "MOS"),
             Column("dnsmos_bak", "DNSMOS BAK", "MOS"),
@@ -128,6 +139,7 @@ METRICS: dict[str, Metric] = {
         packages=("speechmos", "onnxruntime"),
     ),
     "lsd": Metric(
+        "Log-spectral distance, floor 80 dB below the loudest bin (Gray & Markel, TASSP 1976).",
         (Column("lsd_db", "LSD", "dB", higher_is_better=False),),
         lambda s: (lsd_db(s.estimate, _given(s.clean), s.sample_rate),),
     ),

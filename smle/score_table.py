@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smle.metric_table import METRICS, Column, columns_of
+from smle.metric_table import Column, columns_of
 from smle.pairs import Condition
-from smle.scoring import Fact, PairScores
+from smle.scoring import Fact, PairScores, SystemScores
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,15 @@ class ScoreTable:
         raise KeyError(name)
 
 
-def build_table(scores: Iterable[PairScores], metrics: Sequence[str]) -> ScoreTable:
+def build_table(
+    scores: Iterable[PairScores], metrics: Sequence[str], systems: Sequence[str]
+) -> ScoreTable:
     """Put the scores of pairs into one table.
 
     Args:
         scores: In any order; not kept.
         metrics: Names in METRICS that were computed.
+        systems: Names in the order wanted; those that no pair has are left out.
 
     Returns:
         The table, sorted by the pairs' names.
@@ -76,43 +79,33 @@ def build_table(scores: Iterable[PairScores], metrics: Sequence[str]) -> ScoreTa
     conditions: dict[str, dict[str, Condition]] = {}
     facts: dict[str, dict[str, dict[str, Fact]]] = {}
     failures: list[Failure] = []
-    systems: tuple[str, ...] = ()
+    seen: set[str] = set()
     for pair in scores:
-        systems = systems or tuple(pair.systems)
+        seen.update(pair.systems)
+        found = [pair.systems.get(system, SystemScores()) for system in systems]
         values = np.array(
-            [
-                [pair.systems[system].values.get(column.name, np.nan) for column in columns]
-                for system in systems
-            ]
+            [[one.values.get(column.name, np.nan) for column in columns] for one in found]
         )
-        delays = [pair.systems[system].delay for system in systems]
-        rows[pair.name] = values, pair.seconds, delays
+        rows[pair.name] = values, pair.seconds, [one.delay for one in found]
         conditions[pair.name] = dict(pair.conditions)
         facts[pair.name] = {name: dict(s.facts) for name, s in pair.systems.items() if s.facts}
         failures.extend(
             Failure(pair.name, system, metric, reason)
-            for system, found in pair.systems.items()
-            for metric, reason in found.failures.items()
+            for system, one in pair.systems.items()
+            for metric, reason in one.failures.items()
         )
     names = tuple(sorted(rows))
     known = dict.fromkeys(key for name in names for key in conditions[name])
+    kept = [place for place, system in enumerate(systems) if system in seen]
+    shape = len(names), len(systems)
     return ScoreTable(
         names=names,
-        systems=systems,
+        systems=tuple(systems[place] for place in kept),
         columns=columns,
-        values=np.array([rows[name][0] for name in names]).reshape(
-            len(names), len(systems), len(columns)
-        ),
+        values=np.array([rows[name][0] for name in names]).reshape(*shape, len(columns))[:, kept],
         seconds=np.array([rows[name][1] for name in names]),
         conditions={key: tuple(conditions[name].get(key) for name in names) for key in known},
-        delays=np.array([rows[name][2] for name in names], np.int64).reshape(
-            len(names), len(systems)
-        ),
+        delays=np.array([rows[name][2] for name in names], np.int64).reshape(shape)[:, kept],
         facts=tuple(facts[name] for name in names),
         failures=tuple(sorted(failures, key=lambda f: (f.name, f.system, f.metric))),
     )
-
-
-def metric_of(column: Column) -> str:
-    """Return the name of the metric that gives a column."""
-    return next(name for name, metric in METRICS.items() if column in metric.columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,12 @@ class SystemEstimate:
     Args:
         audio: Shape (channels, time), at the noisy signal's rate.
         facts: What else is known, such as the expert chosen.
+        record: Who ran when, for the page.
     """
 
     audio: Audio
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    record: Mapping[str, Any] | None = None
 
 
 Enhance = Callable[[Audio, int, Pair, Audio | None], Mapping[str, SystemEstimate]]

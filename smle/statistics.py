@@ -49,6 +49,7 @@ class Difference:
         low: Lower end of its 95 % interval.
         high: Upper end.
         share_better: Share of files on which A is strictly better.
+        share_worse: Share of files on which B is.
     """
 
     count: int
@@ -56,6 +57,7 @@ class Difference:
     low: float
     high: float
     share_better: float
+    share_worse: float
 
     @property
     def is_clear(self) -> bool:
@@ -124,19 +126,20 @@ def compare(
     (1.0, 1.0, 1.0, 1.0)
     """
     differences = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    better = np.where(higher_is_better, differences > 0, differences < 0)
+    gains = np.where(higher_is_better, differences, -differences)
     low, high = _intervals(differences, resamples, seed)
     found = []
     for column, (bottom, top) in enumerate(zip(low, high, strict=True)):
-        scored = np.isfinite(differences[:, column])
-        count = int(scored.sum())
+        scored = gains[np.isfinite(gains[:, column]), column]
+        count = int(scored.size)
         found.append(
             Difference(
                 count=count,
-                mean=float(differences[scored, column].mean()) if count else float("nan"),
+                mean=float(np.nanmean(differences[:, column])) if count else float("nan"),
                 low=float(bottom),
                 high=float(top),
-                share_better=float(better[scored, column].mean()) if count else float("nan"),
+                share_better=float((scored > 0).mean()) if count else float("nan"),
+                share_worse=float((scored < 0).mean()) if count else float("nan"),
             )
         )
     return found

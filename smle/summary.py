@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from smle.condition_groups import group_by
 from smle.evaluation import Evaluation
+from smle.gate_summary import summarise_gates
 from smle.score_table import ScoreTable
 from smle.scoring import NOISY
 from smle.statistics import RESAMPLES, compare, summarise
+from smle.systems import System
 
 SCHEMA = "smle.evaluation/1"
 # Reasons are listed this often; the per-file table has them all.
@@ -22,12 +25,17 @@ _EXAMPLES = 5
 
 
 def summarise_evaluation(
-    evaluation: Evaluation, *, seed: int = 0, resamples: int = RESAMPLES
+    evaluation: Evaluation,
+    systems: Sequence[System],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Summarise an evaluation: systems, comparisons, conditions and failures.
 
     Args:
         evaluation: Scores of files.
+        systems: What the systems are.
         seed: Of the bootstrap.
         resamples: How many bootstrap samples to draw.
 
@@ -35,6 +43,7 @@ def summarise_evaluation(
         Plain values only; docs/eval.md describes them. NaN is None.
     """
     table = evaluation.table
+    known = {system.name: system for system in systems}
     files, _, columns = table.values.shape
     flat = summarise(table.values.reshape(files, -1), seed=seed, resamples=resamples)
     scores = {
@@ -56,11 +65,19 @@ def summarise_evaluation(
         },
         "columns": [{**asdict(column), "decimals": column.decimals} for column in table.columns],
         "systems": [
-            {"name": system, "scores": scores[system], "delay": _delay(table.delays[:, s])}
-            for s, system in enumerate(table.systems)
+            {
+                "name": name,
+                "kind": known[name].kind,
+                "model": known[name].model,
+                "cost": {**known[name].cost, **_time(table, name)},
+                "scores": scores[name],
+                "delay": _delay(table.delays[:, s]),
+            }
+            for s, name in enumerate(table.systems)
         ],
         "comparisons": _comparisons(table, seed, resamples),
         "conditions": _conditions(table, seed, resamples),
+        "gates": summarise_gates(table, systems),
         "failures": _failures(table),
     }
 
@@ -128,6 +145,16 @@ def _failures(table: ScoreTable) -> list[dict[str, Any]]:
         }
         for (system, metric), count in sorted(counts.items())
     ]
+
+
+def _time(table: ScoreTable, system: str) -> dict[str, float]:
+    """Return the median processor time for a second of audio, if the system ran here."""
+    rates = [
+        float(file[system]["cpu_s"]) / seconds
+        for file, seconds in zip(table.facts, table.seconds, strict=True)
+        if "cpu_s" in file.get(system, {})
+    ]
+    return {"cpu_s_per_audio_s": round(float(np.median(rates)), 6)} if rates else {}
 
 
 def _delay(samples: NDArray[np.int64]) -> dict[str, int]:

@@ -1,0 +1,142 @@
+"""A whole evaluation: pairs in, scores logged, summary and report out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smle.evaluation import evaluate
+from smle.examples import choose_examples, pack_example
+from smle.findings import primary_column, subject
+from smle.metric_table import METRICS
+from smle.pairs import Matched
+from smle.paths import shown
+from smle.report import write_report
+from smle.score_log import ScoreLog
+from smle.score_table import ScoreTable
+from smle.scoring import ScoringRule
+from smle.summary import summarise_evaluation
+from smle.systems import System, file_systems
+
+if TYPE_CHECKING:
+    from smle.model_systems import ModelSystems
+
+LOG_NAME = "scores.jsonl"
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is to be evaluated.
+
+    Args:
+        matched: Pairs, and the files without a partner.
+        rule: How pairs are scored.
+        models: Models to run on the noisy signals.
+        title: Heading of the report.
+        command: What was typed, for the record.
+        seed: Of the bootstrap.
+        examples: How many files the page plays.
+    """
+
+    matched: Matched
+    rule: ScoringRule
+    models: ModelSystems | None = None
+    title: str = "Speech enhancement evaluation"
+    command: str = ""
+    seed: int = 0
+    examples: int = 9
+
+
+def run_evaluation(
+    plan: EvaluationPlan,
+    *,
+    report: Path | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    force: bool = False,
+    on_pair: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Score, summarise and write the report.
+
+    Args:
+        plan: What to evaluate.
+        report: Folder for the report and the log of scores; None writes nothing.
+        jobs: Processes; -1 for one a core.
+        resume: Go on with the log in the folder.
+        force: Throw an older log away.
+        on_pair: Called after each pair.
+
+    Returns:
+        The summary, as in summary.json (see docs/eval.md).
+
+    Raises:
+        SmleError: If nothing can be scored, or the folder holds another evaluation.
+    """
+    systems = file_systems(plan.matched.pairs[0])
+    if plan.models is not None:
+        systems += plan.models.systems()
+    settings = {**asdict(plan.rule), "systems": [_identity(system) for system in systems]}
+    if plan.models is not None:
+        settings |= {"route": plan.models.route, "models": plan.models.digests()}
+    log = ScoreLog(report / LOG_NAME, settings, resume=resume, force=force) if report else None
+    with log or nullcontext():
+        evaluation = evaluate(
+            plan.matched.pairs,
+            plan.rule,
+            [system.name for system in systems],
+            enhance=plan.models,
+            jobs=jobs,
+            log=log,
+            on_pair=on_pair,
+        )
+    summary = summarise_evaluation(evaluation, systems, seed=plan.seed)
+    summary = {
+        "title": plan.title,
+        "command": plan.command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(plan.rule),
+        "settings": settings,
+        "unmatched": [shown(path) for path in plan.matched.unmatched],
+        **summary,
+    }
+    if report is not None:
+        write_report(report, evaluation.table, summary, _examples(plan, evaluation.table, summary))
+    return summary
+
+
+def _identity(system: System) -> Mapping[str, str]:
+    return {"name": system.name, "kind": system.kind, "model": system.model}
+
+
+def _examples(
+    plan: EvaluationPlan, table: ScoreTable, summary: dict[str, Any]
+) -> list[dict[str, Any]]:
+    chosen = choose_examples(
+        table, subject(summary), primary_column(summary)["name"], plan.examples
+    )
+    pairs = {pair.name: pair for pair in plan.matched.pairs}
+    enhance = plan.models.routed if plan.models is not None else None
+    packed = (pack_example(pairs[name], why, table, enhance) for name, why in chosen.items())
+    return [example for example in packed if example is not None]
+
+
+def _versions(rule: ScoringRule) -> dict[str, str]:
+    packages = [
+        "smle",
+        "numpy",
+        "scipy",
+        *(p for name in rule.metrics for p in METRICS[name].packages),
+    ]
+    found = {"python": platform.python_version()}
+    for package in dict.fromkeys(packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,251 @@
+"""The systems in one model: generalist, routed, dense, oracle and best, run on each pair."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smle.clusters import UNKNOWN, Clusters
+from smle.errors import CorpusError
+from smle.metrics import si_sdr_db
+from smle.mixing import snr_db_of
+from smle.model_folders import WEIGHTS_NAME, find_model, read_bundled_recipe
+from smle.pairs import Condition, Pair
+from smle.recipe import Recipe
+from smle.scoring import Audio, Fact, SystemEstimate
+from smle.systems import System
+
+if TYPE_CHECKING:
+    from smle.enhancer import Enhancer
+
+KINDS = ("generalist", "routed", "dense", "oracle", "best")
+
+
+@dataclass(frozen=True)
+class ModelSystems:
+    """Runs models on a noisy signal in each of the ways there are; it pickles.
+
+    Args:
+        models: Names of bundled models, or folders.
+        route: How the routed system decides: "segment" or "file".
+    """
+
+    models: tuple[str, ...]
+    route: str = "segment"
+
+    def systems(self) -> list[System]:
+        """Name the systems and count what they cost."""
+        from smle.mixture import complexity
+
+        found = []
+        for model, title in zip(self.models, self._titles(), strict=True):
+            counts = complexity(_enhancer(model).mixture)
+            one = counts.specialist_parameters
+            costs = {
+                "generalist": (one, one, counts.generalist_mmac_per_s),
+                "routed": (
+                    counts.active_parameters,
+                    counts.stored_parameters,
+                    counts.active_mmac_per_s,
+                ),
+                "dense": (
+                    _dense_parameters(_enhancer(model).recipe, one, counts.gate_parameters),
+                    counts.stored_parameters,
+                    counts.dense_mmac_per_s,
+                ),
+            }
+            names = ("active_parameters", "stored_parameters", "mmac_per_s")
+            found += [
+                System(
+                    f"{title}{kind}",
+                    kind,
+                    model,
+                    dict(zip(names, costs[kind], strict=True)) if kind in costs else {},
+                    _enhancer(model).expert_names,
+                )
+                for kind in self._kinds(read_bundled_recipe(model))
+            ]
+        return found
+
+    def __call__(
+        self, noisy: Audio, rate: int, pair: Pair, clean: Audio | None
+    ) -> dict[str, SystemEstimate]:
+        """Enhance a noisy signal with every system (see `smle.scoring.Enhance`)."""
+        estimates: dict[str, SystemEstimate] = {}
+        for model, title in zip(self.models, self._titles(), strict=True):
+            for kind, estimate in self._run(_enhancer(model), noisy, rate, pair, clean).items():
+                estimates[f"{title}{kind}"] = estimate
+        return estimates
+
+    def digests(self) -> dict[str, str]:
+        """Return a digest of each model's weights, by name."""
+        return {
+            model: sha256((find_model(model) / WEIGHTS_NAME).read_bytes()).hexdigest()[:16]
+            for model in self.models
+        }
+
+    def routed(self, noisy: Audio, rate: int) -> dict[str, SystemEstimate]:
+        """Enhance a noisy signal with the routed systems only, with a record of who ran when."""
+        found = {}
+        for model, title in zip(self.models, self._titles(), strict=True):
+            enhanced = _enhancer(model).enhance(noisy, rate, route=self.route)
+            record = {
+                "experts": list(enhanced.routing.expert_names),
+                "segments": [asdict(segment) for segment in enhanced.routing.segments[0]],
+            }
+            found[f"{title}routed"] = SystemEstimate(enhanced.audio, record=record)
+        return found
+
+    def _kinds(self, recipe: Recipe) -> tuple[str, ...]:
+        return KINDS if recipe.generalist else KINDS[1:]
+
+    def _titles(self) -> list[str]:
+        if len(self.models) == 1:
+            return [""]
+        return [f"{Path(model).name} " for model in self.models]
+
+    def _run(
+        self, enhancer: Enhancer, noisy: Audio, rate: int, pair: Pair, clean: Audio | None
+    ) -> dict[str, SystemEstimate]:
+        from smle.annealing import alpha_at
+        from smle.dense import enhance_densely, whole_file_logits
+
+        recipe, seconds = enhancer.recipe, noisy.shape[1] / rate
+        truth = true_expert(recipe, pair.conditions, noisy, clean, rate)
+        experts, costs = {}, {}
+        for name in enhancer.expert_names:
+            experts[name], costs[name] = _timed(partial(enhancer, noisy, rate, route=name))
+        enhanced, routed_s = _timed(partial(enhancer.enhance, noisy, rate, route=self.route))
+        logits = whole_file_logits(enhancer.mixture, noisy, rate)
+        finetune = recipe.training.finetune
+        # Specialists that were never tuned together have the papers' final sharpness.
+        alpha = alpha_at(finetune.alpha, finetune.steps) if finetune.steps else alpha_at("ten", 0)
+        dense, dense_s = _timed(
+            partial(enhance_densely, enhancer.mixture, noisy, rate, logits, alpha)
+        )
+        facts: dict[str, Fact] = {
+            "expert": enhanced.routing.dominant,
+            "choice": recipe.specialists[int(logits.mean(axis=0).argmax())],
+            "margin": _margin(logits),
+            "entropy_bit": _entropy_bit(logits),
+            "switches_per_minute": 60 * enhanced.routing.switches / len(noisy) / max(seconds, 1e-9),
+            "cpu_s": routed_s,
+        }
+        found: dict[str, SystemEstimate] = {}
+        if recipe.generalist:
+            cost = {"cpu_s": costs["generalist"]}
+            found["generalist"] = SystemEstimate(experts["generalist"], cost)
+        found["routed"] = SystemEstimate(
+            enhanced.audio, facts | ({"truth": truth} if truth is not None else {})
+        )
+        found["dense"] = SystemEstimate(dense, {"cpu_s": dense_s, "alpha": alpha})
+        if truth is not None:
+            found["oracle"] = SystemEstimate(experts[truth], {"expert": truth})
+        if clean is not None:
+            best = _best(recipe.specialists, experts, clean)
+            found["best"] = SystemEstimate(experts[best], {"expert": best})
+        return found
+
+
+def true_expert(
+    recipe: Recipe,
+    conditions: Mapping[str, Condition],
+    noisy: Audio,
+    clean: Audio | None,
+    rate: int,
+) -> str | None:
+    """Return the specialist of the cluster that a pair truly belongs to, if that is known.
+
+    A condition `expert` says it outright. Otherwise the recipe says what was clustered: for `snr`
+    the level nearest to the condition `snr_db` or to the ratio measured, else the condition of
+    that name (`gender`, `speaker`, `noise`) where its value is a specialist's name.
+
+    Args:
+        recipe: Of the model.
+        conditions: Of the pair.
+        noisy: Shape (channels, time).
+        clean: Same shape, if it is known.
+        rate: In Hz.
+
+    Returns:
+        Name of a specialist, or None.
+
+    Raises:
+        CorpusError: If the condition `expert` names nobody.
+    """
+    if "expert" in conditions:
+        named = str(conditions["expert"])
+        if named not in recipe.specialists:
+            raise CorpusError(
+                f"the condition expert = {named!r} is none of {', '.join(recipe.specialists)}"
+            )
+        return named
+    by = str(recipe.clusters.get("by", ""))
+    if by != "snr":
+        value = str(conditions.get(by, ""))
+        return value if value in recipe.specialists else None
+    snr = conditions.get("snr_db")
+    if not isinstance(snr, float):
+        if clean is None or clean.shape != noisy.shape:
+            return None
+        snr = snr_db_of(clean, noisy - clean, sample_rate=rate)
+    levels = tuple(float(level) for level in recipe.clusters.get("levels_db", ()))
+    label = Clusters("snr", recipe.specialists, levels_db=levels).label(snr_db=snr)
+    return None if label == UNKNOWN else recipe.specialists[label]
+
+
+@cache
+def _enhancer(model: str) -> Enhancer:
+    import torch
+
+    import smle
+
+    # One thread: files run in parallel, and times mean the same on every machine.
+    torch.set_num_threads(1)
+    find_model(model)
+    return smle.load(model)
+
+
+def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.process_time()
+    found = run()
+    return found, time.process_time() - start
+
+
+def _dense_parameters(recipe: Recipe, specialist: int, gate: int) -> int:
+    return len(recipe.specialists) * specialist + gate
+
+
+def _margin(logits: NDArray[np.float64]) -> float:
+    top = np.sort(logits.mean(axis=0))[::-1]
+    return float(top[0] - top[1]) if top.size > 1 else 0.0
+
+
+def _entropy_bit(logits: NDArray[np.float64]) -> float:
+    mean = logits.mean(axis=0)
+    odds = np.exp(mean - mean.max())
+    shares = odds / odds.sum()
+    return float(-(shares * np.log2(np.maximum(shares, 1e-300))).sum())
+
+
+def _best(specialists: Sequence[str], experts: Mapping[str, Audio], clean: Audio) -> str:
+    def score(name: str) -> float:
+        length = min(experts[name].shape[1], clean.shape[1])
+        return float(
+            np.mean(
+                [
+                    si_sdr_db(estimate[:length], reference[:length])
+                    for estimate, reference in zip(experts[name], clean, strict=True)
+                ]
+            )
+        )
+
+    return max(specialists, key=score)

@@ -1,0 +1,152 @@
+"""A report in a folder: scores.csv, summary.json, summary.md and the page report.html."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smle.findings import findings
+from smle.report_page import render_page
+from smle.score_table import ScoreTable
+from smle.whole_files import write_whole
+
+
+def write_report(
+    folder: Path, table: ScoreTable, summary: dict[str, Any], examples: Sequence[dict[str, Any]]
+) -> list[Path]:
+    """Write all files of a report; each appears whole, older ones are replaced.
+
+    Args:
+        folder: Made if it is missing.
+        table: Scores.
+        summary: Of these scores, with the circumstances.
+        examples: As `pack_example` gives them.
+
+    Returns:
+        The files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "scores.csv": scores_csv(table),
+        "summary.json": json.dumps(summary, indent=1) + "\n",
+        "summary.md": summary_markdown(summary),
+        "report.html": render_page(table, summary, examples),
+    }
+    for name, text in texts.items():
+        write_whole(folder / name, text.encode("utf-8", "backslashreplace"))
+    return [folder / name for name in texts]
+
+
+def scores_csv(table: ScoreTable) -> str:
+    """Return one line for each file and system: conditions, scores, facts and failures.
+
+    Args:
+        table: Scores.
+
+    Returns:
+        CSV with a header; a score that could not be had is empty.
+    """
+    buffer = io.StringIO()
+    keys = sorted({key for file in table.facts for facts in file.values() for key in facts})
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(
+        ["name", "system", "seconds", *table.conditions]
+        + [column.name for column in table.columns]
+        + ["delay_samples", *keys, "failures"]
+    )
+    failures: dict[tuple[str, str], list[str]] = {}
+    for failure in table.failures:
+        entry = failures.setdefault((failure.name, failure.system), [])
+        entry.append(f"{failure.metric}: {failure.reason}")
+    for row, name in enumerate(table.names):
+        for place, system in enumerate(table.systems):
+            facts = table.facts[row].get(system, {})
+            writer.writerow(
+                [name, system, _short(table.seconds[row])]
+                + [_short(values[row]) for values in table.conditions.values()]
+                + [_short(value) for value in table.values[row, place]]
+                + [table.delays[row, place], *(_short(facts.get(key)) for key in keys)]
+                + ["; ".join(failures.get((name, system), ()))]
+            )
+    return buffer.getvalue()
+
+
+def summary_markdown(summary: dict[str, Any]) -> str:
+    """Return the summary as Markdown: findings, systems, conditions, what was left out.
+
+    Args:
+        summary: With the circumstances.
+
+    Returns:
+        Markdown.
+    """
+    columns = summary["columns"]
+    lines = [f"# {summary['title']}", ""]
+    lines += [f"- {sentence}" for sentence in findings(summary)]
+    lines += [
+        "",
+        f"{summary['pairs']['scored']} files, {summary['pairs']['hours']:.2f} h. "
+        "Mean over files [95 % bootstrap interval of the mean].",
+        "",
+    ]
+    lines += _table(
+        ["system", *(_titled(column) for column in columns)],
+        [
+            [
+                system["name"],
+                *(_cell(system["scores"][column["name"]], column) for column in columns),
+            ]
+            for system in summary["systems"]
+        ],
+    )
+    for name, groups in summary["conditions"].items():
+        lines += ["", f"## {_titled(columns[0])} by {name}", ""]
+        lines += _table(
+            [name, "files", *(system["name"] for system in summary["systems"])],
+            [
+                [group["label"], str(group["count"])]
+                + [
+                    _cell(group["scores"][system["name"]][columns[0]["name"]], columns[0])
+                    for system in summary["systems"]
+                ]
+                for group in groups
+            ],
+        )
+    left_out = [
+        f"- {failure['metric']} of {failure['system']}: {failure['count']} files, "
+        f"such as {failure['examples'][0]['name']} ({failure['examples'][0]['reason']})"
+        for failure in summary["failures"]
+    ]
+    left_out += [f"- {pair['name']}: {pair['reason']}" for pair in summary["pairs"]["unusable"]]
+    left_out += [f"- {name}: no partner" for name in summary["unmatched"]]
+    if left_out:
+        lines += ["", "## Left out", "", *left_out]
+    return "\n".join([*lines, "", f"`{summary['command']}`", ""])
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    cells = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+
+
+def _titled(column: dict[str, Any]) -> str:
+    return f"{column['label']} ({column['unit']})" if column["unit"] else str(column["label"])
+
+
+def _cell(score: dict[str, Any], column: dict[str, Any]) -> str:
+    if score["mean"] is None:
+        return "-"
+    mean, low, high = (f"{score[key]:.{column['decimals']}f}" for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
+
+
+def _short(value: object) -> object:
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}" if np.isfinite(value) else ""
+    return "" if value is None else value
