@@ -30,6 +30,12 @@ def is_main_process() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
+def wait_for_all() -> None:
+    """Wait until every process has come this far."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
 def average_gradients(module: nn.Module) -> None:
     """Replace every gradient by its mean over the processes, in one exchange."""
     if not dist.is_initialized():

@@ -21,7 +21,7 @@ from smle.recipe import FinetuneConfig, Recipe
 from smle.spectral import Features, Stft
 from smle.stage import LossAndFigures, Objective
 
-_VALIDATION_BATCHES = 4
+_VALIDATION_BATCHES = 8
 _VALIDATION_STEP = 2**31
 _MAX_STEPS = 2**31
 
@@ -187,7 +187,7 @@ def _objective(
     def validate(candidate: nn.Module) -> float:
         if not fixed:
             steps = range(_VALIDATION_STEP, _VALIDATION_STEP + _VALIDATION_BATCHES)
-            fixed.extend(validation.batch(step, 16) for step in steps)
+            fixed.extend(validation.batch(step, batch_size) for step in steps)
         losses = [(validation_loss or loss)(candidate, batch, 0)[0] for batch in fixed]
         return float(torch.stack(losses).mean())
 

@@ -205,4 +205,4 @@ class SubbandNetwork(nn.Module):
                     shared += parameter.numel()
                 else:
                     once += parameter.numel()
-        return N_BANDS * shared + once
+        return int(N_BANDS * shared + once)

@@ -16,7 +16,7 @@ from smle.config import from_table
 from smle.corpus import Corpus, read_corpus
 from smle.dataset import MixtureDataset
 from smle.decoded import Decoded
-from smle.distributed import is_main_process, join_processes
+from smle.distributed import is_main_process, join_processes, wait_for_all
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.mixing_config import MixingConfig
 from smle.mixture import Mixture
@@ -85,7 +85,9 @@ def train(
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_text(encoding="utf-8")
     join_processes()
-    _claim(run, text, resume=resume)
+    if is_main_process():
+        _claim(run, text, resume=resume)
+    wait_for_all()
     torch.manual_seed(recipe.training.seed)
     mixture = _initial_mixture(recipe, run, start_from).to(device)
     data = _Data(recipe, material, recipe_path.parent)
@@ -246,9 +248,8 @@ def _claim(run: Path, text: str, *, resume: bool) -> None:
         raise ModelError(f"{run} holds a run already; resume it (--resume) or name another folder")
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         raise ModelError(f"{run} was begun with another recipe; name another folder")
-    if is_main_process():
-        run.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
+    run.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode())
 
 
 def _initial_mixture(recipe: Recipe, run: Path, start_from: Path | None) -> Mixture:

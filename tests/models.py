@@ -1,0 +1,44 @@
+"""Small models with random weights, for truths that hold for any weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from smle.config import GateConfig, NetworkConfig, RoutingConfig
+from smle.enhancer import Enhancer
+from smle.mixture import Mixture
+from smle.recipe import Recipe
+
+RECURRENT = NetworkConfig("recurrent", "gru", hidden_size=8, layers=1)
+LSTM = NetworkConfig("recurrent", "lstm", hidden_size=8, layers=1)
+SUBBAND = NetworkConfig("subband", hidden_size=8, layers=1, channels=4)
+
+
+def recipe(network: NetworkConfig = RECURRENT, **changes: object) -> Recipe:
+    """Three specialists and a generalist that switch often."""
+    base = Recipe(
+        name="test",
+        specialists=("one", "two", "three"),
+        generalist=True,
+        network=network,
+        gate=GateConfig(hidden_size=8),
+        routing=RoutingConfig(segment_s=0.3, evidence_s=0.2, margin=0.0, warm_up_s=0.4),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def mixture(network: NetworkConfig = RECURRENT, seed: int = 0, **changes: object) -> Mixture:
+    """Random weights; the gate's are large, so that its choices change with the sound."""
+    torch.manual_seed(seed)
+    made = Mixture(recipe(network, **changes)).eval().requires_grad_(False)
+    for parameter in made.gate.parameters():
+        parameter.mul_(6)
+    return made
+
+
+def enhancer(network: NetworkConfig = RECURRENT, seed: int = 0, **changes: object) -> Enhancer:
+    """An enhancer on `mixture`."""
+    return Enhancer(mixture(network, seed, **changes), Path())

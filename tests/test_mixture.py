@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smle.annealing import alpha_at
+from smle.config import GateConfig, NetworkConfig, SpectralConfig
+from smle.gate import Gate, soft_routing
+from smle.mixture import complexity
+from smle.networks import build_network
+from tests.models import LSTM, RECURRENT, SUBBAND, mixture
+
+KINDS = pytest.mark.parametrize(
+    "network", [RECURRENT, LSTM, SUBBAND], ids=["gru", "lstm", "subband"]
+)
+
+
+@pytest.mark.parametrize(
+    ("hidden_size", "parameters", "mmac_per_s"),
+    [(64, 169_473, 5.26), (128, 412_161, 12.8), (512, 3_416_577, 106.6)],
+)
+def test_the_second_papers_networks_have_its_parameters(hidden_size, parameters, mmac_per_s):
+    # GRU over 513 bins at 8 kHz, 31.25 frames a second.
+    spectral = SpectralConfig(sample_rate=8_000, window_s=0.128, hop_s=0.032)
+    network = build_network(NetworkConfig("recurrent", "gru", hidden_size, 2), spectral)
+    assert sum(p.numel() for p in network.parameters()) == parameters
+    assert network.macs_per_frame * 31.25e-6 == pytest.approx(mmac_per_s, rel=0.005)
+
+
+@pytest.mark.parametrize(("n_specialists", "parameters"), [(2, 66), (5, 165), (10, 330)])
+def test_the_gates_output_has_the_papers_parameters(n_specialists, parameters):
+    gate = Gate(GateConfig(hidden_size=32, layers=2), 513, n_specialists)
+    assert sum(p.numel() for p in gate.output.parameters()) == parameters
+
+
+@KINDS
+def test_masks_attenuate_and_never_amplify(network):
+    model = mixture(network).experts[0]
+    mask, _ = model(torch.randn(3, 40, 257, 3) * 5, model.start(3))
+    assert mask.shape == (3, 40, 257)
+    assert float(mask.abs().max()) <= 1.0
+
+
+@KINDS
+def test_a_network_carries_all_it_knows_in_its_state(network):
+    model = mixture(network).experts[0]
+    features = torch.rand(2, 30, 257, 3)
+    whole, _ = model(features, model.start(2))
+    first, state = model(features[:, :11], model.start(2))
+    second, _ = model(features[:, 11:], state)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole, atol=1e-6, rtol=0)
+    swapped, _ = model(features[[1, 0], 11:], tuple(s[[1, 0]] for s in state))
+    torch.testing.assert_close(swapped, second[[1, 0]], atol=1e-6, rtol=0)
+
+
+@KINDS
+def test_the_stated_cost_is_the_cost_of_the_matrix_products(network):
+    model = mixture(network).experts[0]
+    frames = 16
+    features = torch.rand(1, frames, 257, 3)
+    with torch.profiler.profile(with_flops=True) as profile:
+        model(features, model.start(1))
+    names = ("aten::mm", "aten::addmm", "aten::bmm")
+    flops = sum(e.flops for e in profile.key_averages() if e.key in names)
+    if network is not LSTM and "GRU" in str(model):
+        assert flops / 2 / frames == pytest.approx(model.macs_per_frame, rel=0.02)
+    else:  # a fused LSTM is not counted by the profiler: what is counted is the rest
+        assert 0 < flops / 2 / frames < model.macs_per_frame
+
+
+def test_a_sharp_soft_mixture_is_the_chosen_specialist():
+    model = mixture()
+    features = torch.rand(4, 30, 257, 3)
+    soft, logits = model.soft_mask(features, alpha=1e6)
+    for row, choice in enumerate(logits.mean(1).argmax(-1)):
+        network = model.experts[int(choice)]
+        alone, _ = network(features[row : row + 1], network.start(1))
+        torch.testing.assert_close(soft[row : row + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_a_flat_soft_mixture_is_the_mean_of_all_specialists():
+    model = mixture()
+    features = torch.rand(2, 30, 257, 3)
+    soft, _ = model.soft_mask(features, alpha=0.0)
+    alone = [e(features, e.start(2))[0] for e in model.experts[:3]]
+    torch.testing.assert_close(soft, sum(alone) / 3, atol=1e-6, rtol=0)
+
+
+def test_routing_weights_add_up_to_one():
+    weights = soft_routing(torch.randn(5, 20, 3), alpha=3.0)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(5))
+
+
+def test_stored_counts_every_network_and_active_one_with_the_gate():
+    counts = complexity(mixture(SUBBAND))
+    assert counts.active_parameters == counts.specialist_parameters + counts.gate_parameters
+    assert counts.stored_parameters == 4 * counts.specialist_parameters + counts.gate_parameters
+    gate = counts.active_mmac_per_s - counts.generalist_mmac_per_s
+    assert counts.dense_mmac_per_s == pytest.approx(3 * counts.generalist_mmac_per_s + gate)
+
+
+@pytest.mark.parametrize("schedule", ["one", "exponential", "sigmoid", "sine", "ten"])
+def test_alpha_stays_between_the_papers_ends_and_freezes_at_ten(schedule):
+    values = [alpha_at(schedule, step) for step in range(0, 6000)]
+    assert 0 < min(values) and max(values) <= 10.0
+    if max(values) == 10.0:
+        first = values.index(10.0)
+        assert set(values[first:]) == {10.0}

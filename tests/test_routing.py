@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smle.config import RoutingConfig
+from smle.masking import RoutedMasker
+from smle.routing import DecisionTimes, Routing, Segment, decide
+from tests.models import SUBBAND, mixture
+
+
+def test_hysteresis_keeps_a_specialist_until_another_is_clearly_better():
+    config = RoutingConfig(margin=1.0)
+    lead = torch.tensor([[0.0, 0.5], [0.0, 1.5], [0.5, 0.0]])
+    chosen = [d.expert for d in decide(lead, [0, 0, 1], config, None)]
+    assert chosen == [0, 1, 1]
+
+
+def test_the_generalist_runs_where_the_gate_is_unsure_and_leaves_without_hysteresis():
+    config = RoutingConfig(margin=5.0, confidence=0.6)
+    evidence = torch.tensor([[0.0, 0.0, 0.1], [0.0, 9.0, 0.0]])
+    chosen = [d.expert for d in decide(evidence, [3, 3], config, generalist=3)]
+    assert chosen == [3, 1]
+
+
+def test_decisions_come_early_first_and_then_every_segment():
+    times = DecisionTimes(RoutingConfig(segment_s=1.0), frames_per_s=64.0)
+    due, frame = [], 0
+    while frame < 300:
+        frame = times.next_after(frame)
+        due.append(frame)
+    assert due == [8, 16, 32, 64, 128, 192, 256, 320]
+
+
+def test_frames_in_pieces_are_masked_as_in_one():
+    model = mixture(SUBBAND)
+    features = torch.rand(2, 130, 257, 3) * torch.rand(2, 130, 1, 1) * 3
+    whole = RoutedMasker(model, 2)(features)
+    masker = RoutedMasker(model, 2)
+    pieces = [masker(features[:, at : at + 7]) for at in range(0, 130, 7)]
+    torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=1e-6, rtol=0)
+
+
+def test_the_mask_of_frames_does_not_depend_on_later_frames():
+    model = mixture(SUBBAND)
+    features = torch.rand(1, 120, 257, 3)
+    changed = features.clone()
+    changed[:, 70:] *= 5
+    first, second = RoutedMasker(model, 1)(features), RoutedMasker(model, 1)(changed)
+    torch.testing.assert_close(first[:, :70], second[:, :70], atol=1e-6, rtol=0)
+    assert (first[:, 70:] - second[:, 70:]).abs().max() > 1e-3
+
+
+def test_after_a_switch_the_mask_is_that_of_the_warmed_up_specialist():
+    model = mixture()
+    features = torch.rand(1, 100, 257, 3)
+    masker = RoutedMasker(model, 1, route=[0])
+    masker(features[:, :50])
+    masker.route = [1]
+    after = masker(features[:, 50:])
+    # 0.4 s of warm-up are the 25 frames before the switch; 4 frames fade.
+    network = model.experts[1]
+    expected, _ = network(features[:, 25:], network.start(1))
+    torch.testing.assert_close(after[:, 4:], expected[:, 29:], atol=1e-6, rtol=0)
+
+
+def test_the_dominant_expert_ran_longest_over_all_channels():
+    routing = Routing(
+        ("a", "b"),
+        [
+            [Segment(0, 2, "a", 0.9, 1.0), Segment(2, 3, "b", 0.6, 0.5)],
+            [Segment(0, 3, "b", 0.8, 1.0)],
+        ],
+    )
+    assert routing.dominant == "b"
+    assert routing.probability == pytest.approx((0.6 * 1 + 0.8 * 3) / 4)
+    assert routing.switches == 1

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from smle.errors import AudioError
+from smle.masking import RoutedMasker
+from smle.spectral import Stft
+from smle.streaming import Stream
+from tests.models import LSTM, RECURRENT, SUBBAND, enhancer, mixture
+
+RATES_HZ = (8_000, 16_000, 22_050, 44_100, 48_000, 96_000)
+
+
+def noise(rng: np.random.Generator, channels: int, samples: int) -> np.ndarray:
+    """Noise whose loudness changes, so that gates change their mind."""
+    loudness = np.repeat(rng.uniform(0.01, 1, 12), samples // 12 + 1)[:samples]
+    return (0.1 * loudness * rng.standard_normal((channels, samples))).astype(np.float32)
+
+
+def in_blocks(stream: Stream, audio: np.ndarray, sizes: list[int]) -> np.ndarray:
+    parts, at = [], 0
+    while at < audio.shape[1]:
+        size = sizes[len(parts) % len(sizes)]
+        block = audio[:, at : at + size]
+        part = stream.feed(block)
+        assert part.shape == block.shape
+        parts.append(part)
+        at += size
+    return np.concatenate([*parts, stream.flush()], 1)[:, stream.latency :]
+
+
+@pytest.mark.parametrize("rate", RATES_HZ)
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("network", [RECURRENT, LSTM, SUBBAND], ids=["gru", "lstm", "subband"])
+def test_blocks_of_any_size_give_what_the_whole_signal_gives(network, channels, rate):
+    rng = np.random.default_rng(rate + channels)
+    audio = noise(rng, channels, int(1.3 * rate) + 5)
+    model = enhancer(network)
+    whole = model.enhance(audio, rate)
+    assert whole.routing.switches > 0
+    for sizes in ([160], [1000], [8193], rng.integers(1, 900, 50).tolist()):
+        streamed = in_blocks(model.stream(rate, channels), audio, sizes)
+        np.testing.assert_allclose(streamed, whole.audio, atol=1e-6)
+
+
+def test_single_samples_give_what_the_whole_signal_gives():
+    audio = noise(np.random.default_rng(1), 2, 3_000)
+    model = enhancer()
+    streamed = in_blocks(model.stream(16_000, 2), audio, [1])
+    np.testing.assert_allclose(streamed, model(audio, 16_000), atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", RATES_HZ)
+def test_the_stated_latency_is_what_a_click_meets(rate):
+    stream = enhancer().stream(rate, 1, atten_lim_db=0.0)  # all passes
+    click = np.zeros((1, rate), np.float32)
+    click[0, rate // 3] = 1.0
+    out = np.concatenate([stream.feed(click), stream.flush()], 1)
+    assert int(np.abs(out).argmax()) == rate // 3 + stream.latency
+    assert out[0, rate // 3 + stream.latency] == pytest.approx(1.0, abs=1e-5)
+    assert stream.latency <= 0.032 * rate * 1.005
+
+
+def test_a_stream_may_be_used_again_after_flush_and_reset():
+    audio = noise(np.random.default_rng(2), 1, 20_000)
+    stream = enhancer().stream(16_000, 1)
+    first = in_blocks(stream, audio, [999])
+    stream.reset()
+    np.testing.assert_array_equal(in_blocks(stream, audio, [999]), first)
+
+
+@pytest.mark.parametrize("gain_db", [-60, -40, -20])
+@pytest.mark.parametrize("network", [RECURRENT, SUBBAND], ids=["gru", "subband"])
+def test_the_level_of_a_recording_does_not_matter(network, gain_db):
+    audio = noise(np.random.default_rng(3), 1, 40_000)
+    audio /= np.abs(audio).max()
+    model = enhancer(network)
+    gain = np.float32(10 ** (gain_db / 20))
+    loud, quiet = model(audio, 16_000), model(gain * audio, 16_000)
+    np.testing.assert_allclose(quiet / gain, loud, atol=2e-6)
+
+
+def test_silence_gives_silence():
+    for rate in RATES_HZ:
+        assert not enhancer()(np.zeros((2, rate // 2), np.float32), rate).any()
+
+
+def test_a_constant_survives_no_better_than_the_mask_lets_it():
+    out = enhancer()(np.ones((1, 16_000), np.float32), 16_000)
+    assert np.isfinite(out).all()
+    assert np.abs(out).max() <= 1.5
+
+
+def test_an_attenuation_limit_adds_the_noisy_signal():
+    audio = noise(np.random.default_rng(4), 2, 30_000)
+    model = enhancer(SUBBAND)
+    kept = 10 ** (-12 / 20)
+    expected = kept * audio + (1 - kept) * model(audio, 48_000)
+    np.testing.assert_allclose(model(audio, 48_000, atten_lim_db=12.0), expected, atol=1e-6)
+
+
+def test_a_change_of_the_attenuation_limit_makes_no_click():
+    rate = 16_000
+    tone = np.sin(2 * np.pi * 200 * np.arange(2 * rate) / rate).astype(np.float32)[None]
+    stream = enhancer().stream(rate, 1, atten_lim_db=0.0, route="one")
+    first = stream.feed(tone[:, :rate])
+    stream.atten_lim_db = 60.0
+    out = np.concatenate([first, stream.feed(tone[:, rate:])], 1)[0, 1000:]
+    steady = np.abs(np.diff(tone[0], 2)).max()
+    assert np.abs(np.diff(out, 2)).max() < 2 * steady
+
+
+def test_a_switch_of_experts_makes_no_click():
+    rate = 16_000
+    tone = np.sin(2 * np.pi * 200 * np.arange(3 * rate) / rate).astype(np.float32)[None]
+    stream = enhancer(SUBBAND).stream(rate, 1, route="one")
+    first = stream.feed(tone[:, :rate])
+    stream.route = "two"
+    out = np.concatenate([first, stream.feed(tone[:, rate:])], 1)[0, 4000:]
+    assert [s.expert for s in stream.routing.segments[0]] == ["one", "two"]
+    # A sine's second difference is w^2 times its amplitude; a click would stand far above.
+    assert np.abs(np.diff(out, 2)).max() < 2 * (2 * np.pi * 200 / rate) ** 2
+
+
+def test_each_row_runs_one_specialist_only_and_no_other_rows():
+    model = mixture()
+    rows_run: dict[int, int] = {0: 0, 1: 0, 2: 0, 3: 0}
+    for number, expert in enumerate(model.experts):
+
+        def count(module, inputs, output, number=number):
+            rows_run[number] += inputs[0].shape[0] * inputs[0].shape[1]
+
+        expert.register_forward_hook(count)
+    masker = RoutedMasker(model, 4, route=[0, 2, 2, 0])
+    features = torch.rand(4, 50, 257, 3)
+    masker(features)
+    assert rows_run == {0: 100, 1: 0, 2: 100, 3: 0}
+
+
+def test_a_batch_gives_what_one_by_one_gives():
+    rng = np.random.default_rng(5)
+    shapes = ((1, 9_000), (2, 16_001), (1, 1), (3, 20_000))
+    audios = [noise(rng, channels, samples) for channels, samples in shapes]
+    for route in ("segment", "file", "two"):
+        model = enhancer(SUBBAND)
+        batch = model.enhance_batch(audios, 16_000, route=route)
+        for audio, item in zip(audios, batch, strict=True):
+            alone = model.enhance(audio, 16_000, route=route)
+            np.testing.assert_allclose(item.audio, alone.audio, atol=1e-6)
+            assert len(item.routing.segments) == audio.shape[0]
+            for mine, theirs in zip(item.routing.segments, alone.routing.segments, strict=True):
+                assert [s.expert for s in mine] == [s.expert for s in theirs]
+                assert mine[-1].stop_s == pytest.approx(audio.shape[1] / 16_000)
+
+
+def test_channels_are_routed_and_enhanced_each_for_itself():
+    rng = np.random.default_rng(6)
+    audio = noise(rng, 3, 30_000)
+    model = enhancer()
+    together = model(audio, 16_000)
+    for channel in range(3):
+        np.testing.assert_allclose(together[channel], model(audio[channel], 16_000), atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_analysis_and_synthesis_reconstruct(rate):
+    stft = Stft(mixture().recipe.spectral, rate)
+    signal = torch.randn(2, stft.hop_length * 20)
+    padded = torch.nn.functional.pad(signal, (stft.overlap, stft.overlap))
+    back, _ = stft.synthesise(stft.analyse(padded), stft.empty_tail(2))
+    torch.testing.assert_close(back[:, stft.overlap :], signal, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("block", "word"),
+    [
+        (np.zeros((3, 10)), "channels"),
+        (np.zeros(10), "shape"),
+        (np.full((2, 4), np.nan), "finite"),
+        (np.full((2, 4), np.inf), "finite"),
+    ],
+)
+def test_a_block_that_cannot_be_used_is_refused(block, word):
+    with pytest.raises(AudioError, match=word):
+        enhancer().stream(16_000, 2).feed(block)
+
+
+@pytest.mark.parametrize("rate", [0, 1, 3_999, 4_000_000_000])
+def test_a_rate_that_cannot_be_used_is_refused(rate):
+    with pytest.raises(AudioError, match=str(rate)):
+        enhancer()(np.zeros(100, np.float32), rate)
+
+
+def test_an_unknown_expert_is_refused_with_the_known_ones():
+    with pytest.raises(AudioError, match="one, two, three, generalist"):
+        enhancer().stream(16_000, 1, route="four")

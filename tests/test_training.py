@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from safetensors.torch import load_file
+
+from smle.checkpoint import load_model
+from smle.errors import CorpusError, ModelError, RecipeError
+from smle.losses import EnhancementLoss, si_sdr_loss
+from smle.metrics import si_sdr_db
+from smle.stage import Progress
+from smle.training import Material, train
+
+RATE = 16_000
+RECIPE = """
+format = 1
+name = "toy"
+specialists = ["low", "high"]
+generalist = true
+[network]
+hidden_size = 6
+layers = 1
+[gate]
+hidden_size = 4
+[clusters]
+by = "snr"
+levels_db = [0, 10]
+[mixing]
+segment_s = 0.5
+babble = 0.0
+[training.generalist]
+steps = 12
+batch_size = 4
+validate_every_steps = 4
+[training.specialists]
+steps = 6
+batch_size = 4
+validate_every_steps = 3
+[training.gate]
+steps = 6
+batch_size = 4
+validate_every_steps = 3
+[training.finetune]
+steps = 6
+batch_size = 4
+validate_every_steps = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory) -> Material:
+    """Forty tones that come and go for speech, forty hisses for noise."""
+    root = tmp_path_factory.mktemp("material")
+    rng = np.random.default_rng(0)
+    time_s = np.arange(RATE) / RATE
+    for kind in ("speech", "noise"):
+        (root / kind).mkdir()
+    for index in range(40):
+        pitch = rng.uniform(100, 400)
+        tone = np.sin(2 * np.pi * pitch * time_s) * (np.sin(2 * np.pi * 3 * time_s) > 0)
+        sf.write(root / "speech" / f"{index}.wav", 0.3 * tone, RATE)
+        sf.write(root / "noise" / f"{index}.wav", 0.1 * rng.standard_normal(RATE), RATE)
+    return Material(root / "speech", root / "noise")
+
+
+def run(folder: Path, material: Material, text: str = RECIPE, **options: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    recipe = folder.parent / f"{folder.name}.toml"
+    recipe.write_text(text)
+    return train(recipe, material, folder, **options)  # type: ignore[arg-type]
+
+
+def weights(model: Path) -> dict[str, torch.Tensor]:
+    return load_file(model / "model.safetensors")
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, material) -> dict[str, torch.Tensor]:
+    """Weights of a training that nobody interrupted."""
+    return weights(run(tmp_path_factory.mktemp("trained") / "whole", material))
+
+
+@pytest.mark.parametrize("stop_at", [6, 14, 29])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, material, whole, stop_at):
+    updates = 0
+
+    def stop(_: Progress) -> None:
+        nonlocal updates
+        updates += 1
+        if updates == stop_at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", material, watch=stop)
+    resumed = weights(run(tmp_path / "cut", material, resume=True))
+    assert whole.keys() == resumed.keys()
+    for name, weight in whole.items():
+        torch.testing.assert_close(resumed[name], weight, atol=1e-5, rtol=1e-4)
+
+
+def test_every_stage_changes_what_it_trains_and_nothing_else(tmp_path, material):
+    seen: dict[str, dict[str, torch.Tensor]] = {}
+    for stage in ("generalist", "specialists", "gate", "finetune"):
+        seen[stage] = weights(run(tmp_path / "run", material, stages=(stage,), resume=True))
+
+    def changed(before: str, after: str) -> set[str]:
+        names = (n for n, w in seen[before].items() if not torch.equal(w, seen[after][n]))
+        return {name.split(".")[0] for name in names}
+
+    assert changed("generalist", "specialists") == {"specialists"}
+    assert changed("specialists", "gate") == {"gate"}
+    assert changed("gate", "finetune") == {"gate", "specialists"}
+
+
+def test_the_best_weights_are_kept_not_the_last(tmp_path, material):
+    # A rate that wrecks the network after the first validation.
+    text = RECIPE.replace(
+        "steps = 12\nbatch_size = 4", "steps = 60\nlearning_rate = 0.5\naverage = 0\nbatch_size = 4"
+    )
+    scores: list[float] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.score is not None:
+            scores.append(progress.score)
+
+    model = run(tmp_path / "run", material, text, stages=("generalist",), watch=watch)
+    assert scores.index(min(scores)) < len(scores) - 1
+    kept = load_file(tmp_path / "run/checkpoints/generalist.safetensors")
+    for name, weight in weights(model).items():
+        if name.startswith("generalist"):
+            assert torch.equal(kept[f"best/{name.removeprefix('generalist.')}"], weight)
+
+
+def test_training_lowers_the_loss(tmp_path, material):
+    text = RECIPE.replace("steps = 12\n", "steps = 80\nlearning_rate = 1e-2\n")
+    losses: list[float] = []
+    run(
+        tmp_path / "run",
+        material,
+        text,
+        stages=("generalist",),
+        watch=lambda p: losses.append(p.loss),
+    )
+    assert np.mean(losses[-20:]) < np.mean(losses[:20]) - 0.05
+
+
+def test_two_processes_follow_the_loss_of_one(tmp_path, material):
+    script = tmp_path / "share.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from smle.training import Material, train\n"
+        "recipe, speech, noise, run = map(Path, sys.argv[1:])\n"
+        "train(recipe, Material(speech, noise), run, stages=('generalist',),\n"
+        "      watch=lambda p: p.score and print('score', p.step, p.score, flush=True))\n"
+    )
+    (tmp_path / "toy.toml").write_text(RECIPE.replace("[mixing]", "[mixing]\nclean_only = 0.0"))
+    curves = []
+    for processes in (1, 2):
+        command = [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *(f"--nproc-per-node={processes}", str(script), str(tmp_path / "toy.toml")),
+            *(str(material.speech), str(material.noise), str(tmp_path / f"run{processes}")),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=240, env=environment, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        found = re.findall(r"score (\d+) ([-\d.]+)", done.stdout)
+        curves.append(sorted({(int(step), round(float(score), 4)) for step, score in found}))
+    assert len(curves[0]) == 3
+    for (step, one), (same, two) in zip(*curves, strict=True):
+        assert step == same
+        assert two == pytest.approx(one, abs=2e-3)
+
+
+def test_a_run_is_not_overwritten_unasked(tmp_path, material):
+    run(tmp_path / "run", material, stages=("gate",))
+    with pytest.raises(ModelError, match="--resume"):
+        run(tmp_path / "run", material, stages=("gate",))
+
+
+def test_a_run_of_another_recipe_is_not_resumed(tmp_path, material):
+    run(tmp_path / "run", material, stages=("gate",))
+    with pytest.raises(ModelError, match="another recipe"):
+        run(tmp_path / "run", material, RECIPE + "\n", stages=("gate",), resume=True)
+
+
+def test_a_broken_checkpoint_is_refused(tmp_path, material):
+    run(tmp_path / "run", material, stages=("gate",))
+    (tmp_path / "run/checkpoints/gate.safetensors").write_bytes(b"no")
+    with pytest.raises(ModelError, match="cannot be resumed"):
+        run(tmp_path / "run", material, stages=("gate",), resume=True)
+
+
+def test_levels_and_specialists_must_match(tmp_path, material):
+    with pytest.raises(RecipeError, match="3 levels for 2 specialists"):
+        run(tmp_path / "run", material, RECIPE.replace("[0, 10]", "[0, 5, 10]"))
+
+
+def test_too_little_material_is_refused_before_training(tmp_path, material):
+    few = tmp_path / "few"
+    few.mkdir()
+    sf.write(few / "one.wav", np.zeros(RATE), RATE)
+    with pytest.raises(CorpusError, match="1 files"):
+        run(tmp_path / "run", Material(few, material.noise))
+
+
+def test_the_loss_of_training_is_the_reported_si_sdr():
+    rng = np.random.default_rng(1)
+    clean = rng.standard_normal(8000).astype(np.float32)
+    clean -= clean.mean()
+    estimate = clean + 0.5 * rng.standard_normal(8000).astype(np.float32)
+    loss = si_sdr_loss(torch.from_numpy(estimate)[None], torch.from_numpy(clean)[None])
+    assert -float(loss) == pytest.approx(si_sdr_db(estimate, clean, zero_mean=False), abs=0.05)
+
+
+def test_noise_left_in_a_pause_costs_though_si_sdr_does_not_hear_it():
+    loss = EnhancementLoss("si-sdr+spectral")
+    clean = torch.zeros(1, 4000)
+    spectrum = torch.zeros(1, 10, 257, dtype=torch.complex64)
+    silent = loss(clean, clean, spectrum, spectrum, torch.ones(1))
+    hissing = loss(clean + 0.1, clean, spectrum + 0.5, spectrum, torch.ones(1))
+    assert float(hissing) > float(silent) == 0.0
