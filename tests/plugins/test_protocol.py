@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smle_pedalboard import Board, SparseExpertEnhancer
+from tests.plugins.delay import DelayEnhancer
 
 SHAPES = st.one_of(
     st.tuples(st.integers(0, 3)),
@@ -47,8 +48,6 @@ def test_every_sequence_of_shapes_is_read_as_genuine_plugins_read_it(
 @given(shapes=st.lists(SHAPES, min_size=1, max_size=5))
 @settings(max_examples=100, deadline=None)
 def test_the_effect_reads_shapes_as_genuine_plugins_do(shapes: list[tuple[int, ...]]) -> None:
-    from conftest import DelayEnhancer
-
     genuine = pedalboard.Gain(gain_db=0.0)
     ours = SparseExpertEnhancer(DelayEnhancer(), mix=0.0)
     for shape in shapes:

@@ -9,7 +9,7 @@ import pytest
 from pedalboard import BrickwallLimiter, Compressor, HighpassFilter, Pedalboard
 from pedalboard.io import AudioFile
 
-from smle.checkpoint import find_model
+from smle.model_folders import find_model
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 
