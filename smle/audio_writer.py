@@ -15,7 +15,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from smle.errors import AudioError
-from smle.formats import SequentialFile, target_for
+from smle.formats import SequentialFile, format_of, target_for
 from smle.paths import shown
 
 PART_SUFFIX = ".smle-part"
@@ -191,9 +191,8 @@ def write(
     Raises:
         AudioError: The file cannot be written, or stands already.
     """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    name = format or {"aif": "aiff", "oga": "ogg", "wave": "wav"}.get(suffix, suffix)
-    target = target_for("WAV", "PCM_16", wanted=name, wanted_subtype=subtype)
+    wanted = format or format_of(Path(path))
+    target = target_for("WAV", "PCM_16", wanted=wanted, wanted_subtype=subtype)
     with AudioWriter(
         path,
         sample_rate,

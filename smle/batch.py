@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smle.audio_writer import remove_parts
-from smle.dispatch import cpu_count, dispatch
+from smle.dispatch import dispatch
 from smle.errors import AudioError, SmleError
 from smle.file_enhancement import Progress, Signal, enhance_files, failed, pieces
 from smle.file_report import FileReport
@@ -52,14 +52,13 @@ class _Worker:
     """The work of one task, sent to whichever process does it."""
 
     model: str
-    threads: int
     parent: int | None
     progress: Progress | None = None
 
     def __call__(self, task: Task) -> list[_Made]:
         if self.parent is not None and os.getppid() != self.parent:
             os._exit(1)  # the batch was killed; a later one does the rest
-        enhancer = cached_enhancer(self.model, self.threads)
+        enhancer = cached_enhancer(self.model)
         before = {job: _identity(job.input) for job in task.open_jobs}
         progress = self.progress or (lambda seconds: None)
         reports = enhance_files(enhancer, task.jobs, task.options, progress, task.standing)
@@ -67,13 +66,17 @@ class _Worker:
 
 
 @functools.lru_cache(maxsize=2)
-def cached_enhancer(model: str, threads: int) -> Enhancer:
-    """Load a model once per process, on as many threads as that process may use."""
+def cached_enhancer(model: str) -> Enhancer:
+    """Load a model once per process.
+
+    On one thread: networks this small spend longer waiting for a second one than they gain (ten
+    times as long on a busy machine). Further cores work on further files.
+    """
     import torch
 
     import smle
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     return smle.load(model)
 
 
@@ -85,7 +88,7 @@ def model_digest(model: str) -> str:
 
 def run_file(job: Job, options: BatchOptions, progress: Progress | None = None) -> FileReport:
     """Enhance one file in this process, without a ledger (arguments as for `run_batch`)."""
-    enhancer = cached_enhancer(options.model, cpu_count())
+    enhancer = cached_enhancer(options.model)
     route = "file" if options.files.route == "folder" else options.files.route
     wanted = replace(options.files, route=route)
     return enhance_files(enhancer, [job], wanted, progress or (lambda seconds: None))[job]
@@ -119,7 +122,6 @@ def run_batch(
     local = options.scheduler is None
     worker = _Worker(
         options.model,
-        threads=max(1, cpu_count() // options.jobs) if local else 1,
         parent=os.getpid() if local and options.jobs > 1 else None,
         progress=progress if local and options.jobs == 1 else None,
     )
@@ -170,7 +172,7 @@ class _Pool:
     worker: _Worker
 
     def __call__(self, jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], str]:
-        enhancer = cached_enhancer(self.worker.model, self.worker.threads)
+        enhancer = cached_enhancer(self.worker.model)
         try:
             return jobs, enhancer.pool_route(_pieces(jobs))
         except AudioError:

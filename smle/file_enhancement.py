@@ -213,7 +213,10 @@ def _stream(
 
 
 def _writer(job: Job, info: AudioInfo, tags: dict[str, str], options: FileOptions) -> AudioWriter:
-    job.output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioError(f"{shown(job.output)}: cannot be written ({error.strerror})") from error
     target = target_for(
         info.format, info.subtype, wanted=options.format, wanted_subtype=options.subtype
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import soundfile as sf
 
@@ -35,9 +36,9 @@ _SUFFIX_OF_FORMAT = {
     "RF64": ".wav",
     "WAVEX": ".wav",
 }
-_DEFAULT_SUBTYPE = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}
 # Block codecs pad the last block, so the length would change; 16 bits hold all that they can say.
-_KEEPS_LENGTH = frozenset((*RAW_SUBTYPES, "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_LAYER_III"))
+_KEEPS_LENGTH = frozenset((*RAW_SUBTYPES, "ULAW", "ALAW"))
+_OWN_CODECS = {"OGG": ("VORBIS", "OPUS"), "MP3": ("MPEG_LAYER_III",)}
 _NEAREST_DEPTH = {
     "PCM_U8": "PCM_S8",
     "PCM_S8": "PCM_U8",
@@ -111,9 +112,21 @@ def target_for(
             raise AudioError(f"{chosen} has no subtype {wanted_subtype}: choose one of {known}")
         return Target(chosen, wanted_subtype, suffix)
     for candidate in (subtype, _NEAREST_DEPTH.get(subtype)):
-        if candidate in _KEEPS_LENGTH and sf.check_format(chosen, candidate):
+        kept = candidate in _KEEPS_LENGTH or candidate in _OWN_CODECS.get(chosen, ())
+        if candidate is not None and kept and sf.check_format(chosen, candidate):
             return Target(chosen, candidate, suffix)
-    return Target(chosen, _DEFAULT_SUBTYPE.get(chosen, "PCM_16"), suffix)
+    return Target(chosen, _OWN_CODECS.get(chosen, ("PCM_16",))[0], suffix)
+
+
+def format_of(name: Path) -> str:
+    """The format that a file's name asks for, as `format_names` has it; or what its suffix is.
+
+    Example:
+        >>> format_of(Path("talk.AIF"))
+        'aiff'
+    """
+    suffix = name.suffix.lower().removeprefix(".")
+    return {"aif": "aiff", "aifc": "aiff", "oga": "ogg", "wave": "wav"}.get(suffix, suffix)
 
 
 def container_for(target: Target, frames: int, channels: int) -> str:

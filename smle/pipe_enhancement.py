@@ -16,7 +16,7 @@ from smle.audio import AudioReader
 from smle.audio_writer import AudioWriter
 from smle.errors import AudioError
 from smle.file_enhancement import BLOCK_S, FileOptions
-from smle.formats import target_for
+from smle.formats import format_of, target_for
 from smle.levels import LevelMeter
 from smle.pipes import PipeFormat, encoded, read_blocks, read_wav_header, wav_header
 
@@ -90,11 +90,7 @@ def _sink(
     header: bool,
 ) -> Callable[[Signal], None]:
     if isinstance(sink, Path):
-        wanted = options.format
-        if wanted == "same":
-            wanted = {"aif": "aiff", "oga": "ogg", "": "wav"}.get(
-                sink.suffix.lower()[1:], sink.suffix.lower()[1:]
-            )
+        wanted = format_of(sink) if options.format == "same" else options.format
         target = target_for("WAV", form.subtype, wanted=wanted, wanted_subtype=options.subtype)
         writer = AudioWriter(
             sink,

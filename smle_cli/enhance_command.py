@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ def enhance(
     """
     from smle.batch import model_digest
     from smle.file_enhancement import FileOptions
+    from smle.formats import format_of
     from smle.sessions import BatchOptions
 
     if force and resume:
@@ -113,6 +115,8 @@ def enhance(
 
         pipe_and_show(noisy, out, files, model, raw, quiet=quiet)
         return
+    if noisy.is_file() and out.suffix and format == "same" and format_of(out) != format_of(noisy):
+        files = replace(files, format=format_of(out))
     plan, folder = _plan(noisy, out, files.format, suffix)
     options = BatchOptions(
         model=model,

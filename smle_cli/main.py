@@ -56,16 +56,14 @@ def _first_line(name: str) -> str:
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="smle enhance noisy/ clean/ cleans every file of a folder.",
+)
 @click.version_option(package_name="smle", message="smle %(version)s")
-def smle() -> None:  # noqa: D301
-    """Clean noisy speech: a gate listens, one small specialist works.
-
-    \b
-    smle enhance noisy/ clean/     every file of a folder
-    smle enhance talk.mp3 out.mp3  one file
-    smle models                    what is bundled
-    """
+def smle() -> None:
+    """Clean noisy speech: a gate listens, one small specialist works."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -34,13 +34,12 @@ def pipe_and_show(
         quiet: Say nothing but errors.
     """
     from smle.batch import cached_enhancer
-    from smle.dispatch import cpu_count
     from smle.pipe_enhancement import enhance_pipe
     from smle_cli.progress import duration
 
     if files.route in ("file", "folder"):
         raise click.UsageError(f"--route {files.route} needs whole files; a stream has segment")
-    enhancer = cached_enhancer(model, cpu_count())
+    enhancer = cached_enhancer(model)
     # Unbuffered: samples go on as soon as they are there.
     source = FileIO(0, closefd=False) if str(noisy) == "-" else noisy
     sink = FileIO(1, "wb", closefd=False) if str(out) == "-" else out

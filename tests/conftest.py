@@ -7,6 +7,25 @@ from pathlib import Path
 
 import pytest
 
+RECIPE = """
+format = 1
+name = "test"
+specialists = ["one", "two", "three"]
+generalist = true
+[network]
+kind = "recurrent"
+cell = "gru"
+hidden_size = 8
+layers = 1
+[gate]
+hidden_size = 8
+[routing]
+segment_s = 0.3
+evidence_s = 0.2
+margin = 0.0
+warm_up_s = 0.4
+"""
+
 # Before torch or numpy load: tests compare numbers, and one thread each keeps a busy machine calm.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -17,4 +36,15 @@ def shared_data() -> Path:
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not (folder / "README.md").is_file():
         pytest.skip("no shared/data beside the clone")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with random weights, small and quick."""
+    from models import mixture
+    from smle.checkpoint import save_model
+
+    folder = tmp_path_factory.mktemp("model")
+    save_model(mixture(), RECIPE, folder)
     return folder

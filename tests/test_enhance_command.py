@@ -1,0 +1,385 @@
+"""`smle enhance` on folders and files: what comes out, and what is said where it cannot."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+import smle
+from smle.audio import read, write
+from smle_cli.main import exit_code
+
+Run = Callable[..., int]
+
+
+def sound(
+    seconds: float, sample_rate: int = 16_000, channels: int = 1, seed: int = 0
+) -> np.ndarray:
+    """Bursts of tone in noise, shape (channels, time)."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * sample_rate)) / sample_rate
+    bursts = np.sin(2 * np.pi * 300 * t) * (np.sin(2 * np.pi * 1.5 * t) > 0)
+    return (0.2 * bursts + 0.05 * rng.standard_normal((channels, t.size))).astype(np.float32)
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".smle-ledger")
+    }
+
+
+@pytest.fixture
+def run(model_folder: Path) -> Run:
+    """The command in this process, with the small model."""
+    return lambda *arguments: exit_code(
+        ["enhance", "--model", str(model_folder), "--jobs", "1", *map(str, arguments)]
+    )
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> Path:
+    """Three files in two folders, two of them with one name."""
+    folder = tmp_path / "noisy"
+    (folder / "sub").mkdir(parents=True)
+    write(folder / "a.wav", sound(0.7, seed=1), 16_000)
+    write(folder / "b.flac", sound(1.1, 44_100, 2, seed=2), 44_100, subtype="PCM_24")
+    write(folder / "sub" / "a.wav", sound(0.4, 8_000, seed=3), 8_000, subtype="PCM_U8")
+    return folder
+
+
+def test_a_folder_keeps_tree_rate_channels_length_and_depth(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    names = ["with space.wav", "quo'te\".wav", "new\nline.wav", "ünï/çode.wav", "six.wav"]
+    for seed, name in enumerate(names):
+        (noisy / name).parent.mkdir(exist_ok=True)
+        write(noisy / name, sound(0.3, 48_000, 1 + seed, seed=seed), 48_000, subtype="FLOAT")
+    (noisy / "sub" / "loop").symlink_to(noisy)
+    assert run(noisy, tmp_path / "out") == 0
+    out = files_below(tmp_path / "out")
+    assert sorted(out) == sorted(["a.wav", "b.flac", "sub/a.wav", *names])
+    for name in out:
+        before, after = sf.info(noisy / name), sf.info(tmp_path / "out" / name)
+        for fact in ("samplerate", "channels", "frames", "format", "subtype"):
+            assert getattr(after, fact) == getattr(before, fact)
+
+
+def test_files_equal_what_the_library_returns(
+    run: Run, noisy: Path, tmp_path: Path, model_folder: Path
+) -> None:
+    enhancer = smle.load(model_folder)
+    assert run(noisy, tmp_path / "out", "--format", "wav", "--subtype", "FLOAT") == 0
+    for name in ("a", "b", "sub/a"):
+        source = noisy / f"{name}.{'flac' if name == 'b' else 'wav'}"
+        audio, rate = read(source)
+        written, _ = read(tmp_path / "out" / f"{name}.wav")
+        assert np.abs(written - enhancer(audio, rate)).max() < 1e-5
+
+
+def test_a_long_file_streamed_in_blocks_has_no_seams(
+    run: Run, noisy: Path, tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", 0)
+    monkeypatch.setattr("smle.file_enhancement.BLOCK_S", 0.0731)
+    assert run(noisy, tmp_path / "out", "--format", "wav", "--subtype", "FLOAT") == 0
+    audio, rate = read(noisy / "b.flac")
+    written, _ = read(tmp_path / "out" / "b.wav")
+    assert written.shape == audio.shape
+    assert np.abs(written - smle.load(model_folder)(audio, rate)).max() < 1e-5
+
+
+def test_what_is_kept_and_what_is_removed_add_up(run: Run, noisy: Path, tmp_path: Path) -> None:
+    wav = ("--format", "wav", "--subtype", "FLOAT")
+    assert run(noisy, tmp_path / "kept", *wav) == 0
+    assert run(noisy, tmp_path / "gone", *wav, "--residual") == 0
+    audio, _ = read(noisy / "b.flac")
+    kept, gone = (read(tmp_path / name / "b.wav")[0] for name in ("kept", "gone"))
+    assert np.abs(kept + gone - audio).max() < 1e-6
+    assert np.abs(gone).max() > 1e-3
+
+
+def test_an_attenuation_limit_of_nothing_changes_nothing(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    assert run(noisy, tmp_path / "out", "--atten-lim", "0") == 0
+    audio, _ = read(noisy / "a.wav")
+    written, _ = read(tmp_path / "out" / "a.wav")
+    assert np.abs(written - audio).max() <= 2.0**-15
+
+
+def test_bad_files_are_said_and_the_others_are_done(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (noisy / "text.wav").write_text("I am no audio")
+    (noisy / "cut.flac").write_bytes((noisy / "b.flac").read_bytes()[:9000])
+    (noisy / "empty.mp3").touch()
+    (noisy / "notes.txt").write_text("notes")
+    sf.write(noisy / "nan.wav", np.full(100, np.nan), 16_000, "FLOAT")
+    assert run(noisy, tmp_path / "out") == 3
+    assert sorted(files_below(tmp_path / "out")) == ["a.wav", "b.flac", "sub/a.wav"]
+    said = capsys.readouterr().err
+    for name in ("text.wav", "cut.flac", "empty.mp3", "nan.wav"):
+        assert len([line for line in said.splitlines() if f"{name}: " in line]) == 1
+    assert "1 files are no audio" in said
+    assert "3 done, 4 failed" in said
+    assert "Traceback" not in said
+
+
+def test_when_every_file_fails_nothing_could_be_done(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.wav").write_text("no")
+    assert run(tmp_path / "bad.wav", tmp_path / "out.wav") == 1
+    assert "bad.wav: no audio" in capsys.readouterr().err
+    assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("missing", "out"), 1, "missing: no such file or folder"),
+        (("empty", "out"), 1, "empty: no audio files"),
+        (("noisy", "noisy"), 1, "is the input folder"),
+        (("noisy", "file.txt"), 1, "file.txt: is a file"),
+        (("noisy", "file.txt/out"), 1, "cannot be made"),
+        (("noisy/a.wav", "noisy/a.wav", "--force"), 1, "is the input itself"),
+        (("noisy/a.wav", "file.txt/out.wav"), 1, "cannot be written"),
+        (("noisy", "out", "--route", "nobody"), 2, "choose from segment, file, folder, one"),
+        (("noisy", "out", "--force", "--resume"), 2, "choose one"),
+        (("noisy", "out", "--atten-lim", "-3"), 2, "atten-lim"),
+        (("noisy", "out", "--report", "r.xml"), 1, "ends in .json, .jsonl or .csv"),
+        (("noisy/a.wav", "out.mp3", "--subtype", "PCM_24"), 1, "MP3 has no subtype PCM_24"),
+        (("noisy", "out", "--model", "nomodel"), 1, "no model 'nomodel'"),
+    ],
+)
+def test_a_request_that_cannot_be_met_gets_one_line(
+    run: Run,
+    noisy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("file.txt").write_text("precious")
+    before = files_below(tmp_path)
+    assert run(*arguments) == code
+    assert words in capsys.readouterr().err
+    assert files_below(tmp_path) == before
+
+
+def test_nothing_is_overwritten_without_force(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.wav").write_text("precious")
+    assert run(noisy, out) == 3
+    assert (out / "a.wav").read_text() == "precious"
+    assert "out/a.wav: exists already" in capsys.readouterr().err
+    assert run(noisy, out, "--resume") == 3
+    assert (out / "a.wav").read_text() == "precious"
+    assert run(noisy, out, "--force") == 0
+    assert read(out / "a.wav")[0].shape == (1, 11_200)
+
+
+def test_resume_does_only_what_changed(run: Run, noisy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(noisy, out) == 0
+    times = {name: (out / name).stat().st_mtime_ns for name in files_below(out)}
+
+    def redone(*options: str) -> list[str]:
+        assert run(noisy, out, "--resume", *options) == 0
+        now = {name: (out / name).stat().st_mtime_ns for name in files_below(out)}
+        changed = [name for name in now if now[name] != times.get(name)]
+        times.update(now)
+        return changed
+
+    assert redone() == []
+    write(noisy / "a.wav", sound(0.7, seed=9), 16_000, overwrite=True)
+    (noisy / "b.flac").touch()  # another time, the same content
+    assert redone() == ["a.wav"]
+    assert redone("--atten-lim", "6") == ["a.wav", "b.flac", "sub/a.wav"]
+    (out / "sub" / "a.wav").unlink()
+    write(noisy / "new.wav", sound(0.2), 16_000)
+    assert redone("--atten-lim", "6") == ["new.wav", "sub/a.wav"]
+
+
+def test_resume_recognises_another_model(
+    run: Run, noisy: Path, tmp_path: Path, model_folder: Path
+) -> None:
+    other = shutil.copytree(model_folder, tmp_path / "other")
+    recipe = (other / "recipe.toml").read_text()
+    assert run(noisy, tmp_path / "out") == 0
+    before = (tmp_path / "out" / "a.wav").stat().st_mtime_ns
+    (other / "recipe.toml").write_text(recipe.replace("segment_s = 0.3", "segment_s = 0.5"))
+    assert run(noisy, tmp_path / "out", "--resume", "--model", other) == 0
+    assert (tmp_path / "out" / "a.wav").stat().st_mtime_ns != before
+
+
+def test_resume_keeps_what_the_user_made_of_an_output(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    assert run(noisy, tmp_path / "out") == 0
+    (tmp_path / "out" / "a.wav").write_text("edited")
+    assert run(noisy, tmp_path / "out", "--resume", "--atten-lim", "6") == 3
+    assert (tmp_path / "out" / "a.wav").read_text() == "edited"
+
+
+def test_two_runs_never_share_an_output_folder(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from smle.ledger import Ledger
+
+    (tmp_path / "out").mkdir()
+    with Ledger(tmp_path / "out"):
+        assert run(noisy, tmp_path / "out") == 1
+    assert "another run is writing here" in capsys.readouterr().err
+
+
+def test_dry_run_says_what_would_be_done_and_touches_nothing(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (noisy / "notes.txt").write_text("notes")
+    assert run(noisy, tmp_path / "out", "--dry-run", "--format", "flac") == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == ["enhance", "enhance", "enhance", "leave"]
+    assert rows[1][2] == str(tmp_path / "out" / "b.flac")
+    assert not (tmp_path / "out").exists()
+    assert run(noisy, tmp_path / "out", "--format", "flac", "--quiet") == 0
+    before = files_below(tmp_path)
+    assert run(noisy, tmp_path / "out", "--dry-run", "--format", "flac") == 0
+    assert run(noisy, tmp_path / "out", "--dry-run", "--format", "flac", "--resume") == 0
+    actions = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert actions == ["refuse"] * 3 + ["leave"] + ["keep"] * 3 + ["leave"]
+    assert files_below(tmp_path) == before
+
+
+def test_reports_tell_the_same_in_every_format(run: Run, noisy: Path, tmp_path: Path) -> None:
+    (noisy / "bad.wav").write_text("no")
+    for kind in ("json", "jsonl", "csv"):
+        assert run(noisy, tmp_path / kind, "--report", tmp_path / f"r.{kind}") == 3
+    whole = json.loads((tmp_path / "r.json").read_text())
+    assert whole["schema"] == "smle.enhance/1"
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert lines[0]["schema"] == whole["schema"]
+    with (tmp_path / "r.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    by_input = [
+        {Path(one["input"]).relative_to(noisy).as_posix(): one for one in records}
+        for records in (whole["files"], lines[1:], rows)
+    ]
+    assert [sorted(one) for one in by_input] == [["a.wav", "b.flac", "bad.wav", "sub/a.wav"]] * 3
+    for records in by_input:
+        assert float(records["b.flac"]["seconds"]) == 1.1
+        assert int(records["b.flac"]["channels"]) == 2
+        assert records["b.flac"]["expert"] in ("one", "two", "three", "generalist")
+        assert records["bad.wav"]["status"] == "failed"
+        assert "no audio" in records["bad.wav"]["error"]
+    segments = by_input[0]["b.flac"]["segments"]
+    assert len(segments) == 2
+    assert segments[0][0]["start_s"] == 0
+    assert segments[0][-1]["stop_s"] == pytest.approx(1.1)
+
+
+def test_names_that_would_collide_are_kept_apart(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for seed, name in enumerate(["x.wav", "x.flac", "X.aiff", "x.wav.flac", "y.mp3"]):
+        write(folder / name, sound(0.2, seed=seed), 16_000)
+    assert run(folder, tmp_path / "out", "--format", "wav") == 0
+    names = sorted(files_below(tmp_path / "out"))
+    assert names == ["X.aiff.wav", "x.flac.wav", "x.wav.wav", "x.wav~.wav", "y.wav"]
+
+
+def test_an_output_folder_inside_the_input_is_not_taken_for_input(run: Run, noisy: Path) -> None:
+    assert run(noisy, noisy / "clean") == 0
+    assert run(noisy, noisy / "clean", "--resume") == 0
+    clean = [name for name in files_below(noisy) if name.startswith("clean/")]
+    assert clean == ["clean/a.wav", "clean/b.flac", "clean/sub/a.wav"]
+
+
+def test_a_suffix_lets_outputs_stand_beside_their_inputs(run: Run, noisy: Path) -> None:
+    before = files_below(noisy)
+    assert run(noisy, noisy, "--suffix", "_clean") == 0
+    assert run(noisy, noisy, "--suffix", "_clean", "--resume") == 0
+    after = files_below(noisy)
+    assert sorted(set(after) - set(before)) == ["a_clean.wav", "b_clean.flac", "sub/a_clean.wav"]
+    assert {name: after[name] for name in before} == before
+
+
+def test_an_input_is_never_replaced_even_with_force(
+    run: Run, noisy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (noisy / "sub" / "sub").mkdir()
+    write(noisy / "sub" / "sub" / "a.wav", sound(0.2), 16_000)
+    before = files_below(noisy)
+    assert run(noisy / "sub", noisy, "--force", "--suffix", "") in (0, 1)
+    after = files_below(noisy)
+    if after["sub/a.wav"] != before["sub/a.wav"]:
+        pytest.fail("an input was replaced")
+
+
+def test_one_file_into_a_file_or_a_folder(run: Run, noisy: Path, tmp_path: Path) -> None:
+    assert run(noisy / "a.wav", tmp_path / "deep" / "out.flac") == 0
+    assert sf.info(tmp_path / "deep" / "out.flac").format == "FLAC"
+    assert run(noisy / "a.wav", tmp_path / "folder", "--suffix", "_clean") == 0
+    assert sorted(files_below(tmp_path / "folder")) == ["a_clean.wav"]
+    assert not list(tmp_path.rglob(".smle*"))
+
+
+def test_others_are_copied_when_asked(run: Run, noisy: Path, tmp_path: Path) -> None:
+    (noisy / "sub" / "notes.txt").write_text("notes")
+    assert run(noisy, tmp_path / "out", "--copy-others") == 0
+    assert (tmp_path / "out" / "sub" / "notes.txt").read_text() == "notes"
+
+
+def test_tags_are_kept(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "a.flac", sound(0.3), 16_000, tags={"title": "Täg", "artist": "Nobody"})
+    assert run(tmp_path / "a.flac", tmp_path / "b.flac") == 0
+    with sf.SoundFile(tmp_path / "b.flac") as file:
+        assert (file.title, file.artist) == ("Täg", "Nobody")
+
+
+@pytest.mark.parametrize("route", ["file", "folder", "two", "1", "generalist"])
+def test_every_route_runs_one_expert_per_file(
+    run: Run, noisy: Path, tmp_path: Path, model_folder: Path, route: str
+) -> None:
+    report = tmp_path / "r.json"
+    assert run(noisy, tmp_path / "out", "--route", route, "--report", report) == 0
+    records = json.loads(report.read_text())["files"]
+    for record in records:
+        for channel in record["segments"]:
+            assert len({segment["expert"] for segment in channel}) == 1
+    experts = {Path(one["input"]).relative_to(noisy).as_posix(): one["expert"] for one in records}
+    if route in ("two", "1"):
+        assert set(experts.values()) == {"two"}
+    if route == "folder":
+        items = [read(noisy / name) for name in ("a.wav", "b.flac")]
+        assert experts["a.wav"] == experts["b.flac"] == smle.load(model_folder).pool_route(items)
+
+
+def test_quiet_says_nothing_but_errors(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(noisy, tmp_path / "out", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    (noisy / "bad.wav").write_text("no")
+    assert run(noisy, tmp_path / "out", "--quiet", "--resume") == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [line for line in said.err.splitlines() if line] == [
+        line for line in said.err.splitlines() if "bad.wav: no audio" in line
+    ]
