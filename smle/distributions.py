@@ -75,7 +75,7 @@ def described(table: ScoreTable, file: int) -> str:
     for name, values in table.conditions.items():
         value = values[file]
         if value is not None:
-            words.append(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}")
+            words.append(f"{name} {round(value, 2):g}" if isinstance(value, float) else f"{name} {value}")
     return ", ".join(words)
 
 

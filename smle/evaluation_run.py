@@ -121,7 +121,7 @@ def _examples(
         table, subject(summary), primary_column(summary)["name"], plan.examples
     )
     pairs = {pair.name: pair for pair in plan.matched.pairs}
-    enhance = plan.models.routed if plan.models is not None else None
+    enhance = plan.models.audible if plan.models is not None else None
     packed = (pack_example(pairs[name], why, table, enhance) for name, why in chosen.items())
     return [example for example in packed if example is not None]
 

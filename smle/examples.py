@@ -20,36 +20,44 @@ from smle.scoring import NOISY, Audio, SystemEstimate
 MAX_SECONDS = 20.0
 CLEAN = "clean"
 
-EnhanceRouted = Callable[[Audio, int], Mapping[str, SystemEstimate]]
+Audible = Callable[[Audio, int], Mapping[str, SystemEstimate]]
 
 
 def choose_examples(table: ScoreTable, system: str, column: str, count: int) -> dict[str, str]:
-    """Choose files from the worst to the best, evenly by rank.
+    """Choose files for every kind of ear: the worst, the best, and some between by rank.
 
     Args:
         table: Scores.
         system: Whose scores rank the files.
         column: Which score ranks them.
-        count: How many are wanted.
+        count: How many are wanted: a third of each sort.
 
     Returns:
-        Why each was chosen, by name.
+        Why each was chosen, by name, from the worst to the best.
     """
     index = table.column(column)
     scores = table.values[:, table.systems.index(system), index]
     scores = scores * (1 if table.columns[index].higher_is_better else -1)
     order = np.argsort(scores, kind="stable")
     order = order[np.isfinite(scores[order])]
-    last = len(order) - 1
+    last, third = len(order) - 1, -(-count // 3)
+    between = np.linspace(third, last - third, max(0, count - 2 * third) + 2).round()[1:-1]
+    wanted = [*range(third), *between.astype(int).tolist(), *range(last - third + 1, last + 1)]
+    ranks = sorted({rank for rank in wanted if 0 <= rank <= last})[:count]
     reasons = {}
-    for rank in np.unique(np.linspace(0, last, min(count, len(order))).round().astype(int)):
-        share = f"better than {100 * rank / last:.0f} %" if 0 < rank < last else ""
-        reasons[table.names[order[rank]]] = share or ("worst" if rank == 0 else "best")
+    for rank in ranks:
+        if rank < third:
+            reason = f"worst {rank + 1}"
+        elif rank > last - third:
+            reason = f"best {last - rank + 1}"
+        else:
+            reason = f"better than {100 * rank / last:.0f} %"
+        reasons[table.names[order[rank]]] = reason
     return reasons
 
 
 def pack_example(
-    pair: Pair, why: str, table: ScoreTable, enhance: EnhanceRouted | None = None
+    pair: Pair, why: str, table: ScoreTable, enhance: Audible | None = None
 ) -> dict[str, Any] | None:
     """Pack the signals of a pair for the page: the first channel, at most 20 s, one gain for all.
 
@@ -90,7 +98,7 @@ def pack_example(
 
 
 def _signals(
-    pair: Pair, enhance: EnhanceRouted | None
+    pair: Pair, enhance: Audible | None
 ) -> Iterator[tuple[str, str, Audio, int, Mapping[str, Any] | None]]:
     rate: int | None = None
     clean = None

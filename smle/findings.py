@@ -9,6 +9,7 @@ from smle.scoring import NOISY
 _PREFERRED = ("si_sdri_db", "si_sdr_db")
 # Systems that could be shipped; the others are there to be compared with.
 _SUBJECTS = ("estimate", "routed")
+_PARTS = ("generalist", "dense", "oracle", "best")
 
 
 def primary_column(summary: dict[str, Any]) -> dict[str, Any]:
@@ -42,15 +43,19 @@ def findings(summary: dict[str, Any]) -> list[str]:
         summary: As `summarise_evaluation` gives it, with the kinds of the systems.
 
     Returns:
-        One sentence for each other system.
+        One sentence for each other system, the parts of other models left out.
     """
     column, name = primary_column(summary), subject(summary)
+    systems = {system["name"]: system for system in summary["systems"]}
     sentences = []
     for comparison in summary["comparisons"]:
         if name not in (comparison["a"], comparison["b"]):
             continue
         sign = 1 if comparison["a"] == name else -1
         other = comparison["b"] if sign > 0 else comparison["a"]
+        # Another model's parts say nothing of this one.
+        if systems[other]["model"] != systems[name]["model"] and systems[other]["kind"] in _PARTS:
+            continue
         found = comparison["differences"][column["name"]]
         if found["mean"] is None:
             continue
@@ -60,18 +65,18 @@ def findings(summary: dict[str, Any]) -> list[str]:
         if not found["clear"]:
             sentences.append(
                 f"{name} and {other} cannot be told apart in {column['label']}: "
-                f"{gain:+.{decimals}f}{unit} {_interval(ends, decimals)}."
+                f"{gain:+z.{decimals}f}{unit} {_interval(ends, decimals)}."
             )
             continue
         verb = "beats" if (gain > 0) == column["higher_is_better"] else "loses against"
         ends = ends if gain > 0 else [-end for end in reversed(ends)]
         share = found["share_better"] if sign > 0 else found["share_worse"]
         sentences.append(
-            f"{name} {verb} {other} by {abs(gain):.{decimals}f}{unit} {column['label']} "
+            f"{name} {verb} {other} by {abs(gain):z.{decimals}f}{unit} {column['label']} "
             f"{_interval(ends, decimals)}, better on {100 * share:.0f} % of {found['count']} files."
         )
     return sorted(sentences, key=lambda sentence: f" {NOISY} " not in sentence)
 
 
 def _interval(ends: list[float], decimals: int) -> str:
-    return "[" + ", ".join(f"{end:.{decimals}f}" for end in ends) + "]"
+    return "[" + ", ".join(f"{end:z.{decimals}f}" for end in ends) + "]"

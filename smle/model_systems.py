@@ -92,11 +92,18 @@ class ModelSystems:
             for model in self.models
         }
 
-    def routed(self, noisy: Audio, rate: int) -> dict[str, SystemEstimate]:
-        """Enhance a noisy signal with the routed systems only, with a record of who ran when."""
+    def audible(self, noisy: Audio, rate: int) -> dict[str, SystemEstimate]:
+        """Enhance a noisy signal for listening: the routed systems, with who ran when.
+
+        A single model's generalist comes along.
+        """
         found = {}
         for model, title in zip(self.models, self._titles(), strict=True):
-            enhanced = _enhancer(model).enhance(noisy, rate, route=self.route)
+            enhancer = _enhancer(model)
+            if len(self.models) == 1 and enhancer.recipe.generalist:
+                alone = enhancer(noisy, rate, route="generalist")
+                found["generalist"] = SystemEstimate(alone)
+            enhanced = enhancer.enhance(noisy, rate, route=self.route)
             record = {
                 "experts": list(enhanced.routing.expert_names),
                 "segments": [asdict(segment) for segment in enhanced.routing.segments[0]],

@@ -142,7 +142,7 @@ def _titled(column: dict[str, Any]) -> str:
 def _cell(score: dict[str, Any], column: dict[str, Any]) -> str:
     if score["mean"] is None:
         return "-"
-    mean, low, high = (f"{score[key]:.{column['decimals']}f}" for key in ("mean", "low", "high"))
+    mean, low, high = (f"{score[key]:z.{column['decimals']}f}" for key in ("mean", "low", "high"))
     return f"{mean} [{low}, {high}]"
 
 

@@ -73,15 +73,16 @@ def _systems(summary: dict[str, Any]) -> Table:
 
 def _by_condition(summary: dict[str, Any], name: str, column: dict[str, Any]) -> Table:
     table = _table(f"{column['label']} by {name}")
-    table.add_column("files", justify="right")
+    groups = summary["conditions"][name]
+    for group in groups:
+        table.add_column(_text(group["label"]), justify="right")
     for system in summary["systems"]:
-        table.add_column(_text(system["name"]), justify="right")
-    for group in summary["conditions"][name]:
         cells = [
             _cell(group["scores"][system["name"]][column["name"]], column["decimals"])
-            for system in summary["systems"]
+            for group in groups
         ]
-        table.add_row(group["label"], str(group["count"]), *map(_text, cells))
+        table.add_row(_text(system["name"]), *map(_text, cells))
+    table.add_row("files", *(str(group["count"]) for group in groups), style="dim")
     return table
 
 
@@ -136,7 +137,7 @@ def _text(cell: str) -> Any:
 def _cell(score: dict[str, Any], decimals: int) -> str:
     if score["mean"] is None:
         return "-"
-    mean, low, high = (f"{score[key]:.{decimals}f}" for key in ("mean", "low", "high"))
+    mean, low, high = (f"{score[key]:z.{decimals}f}" for key in ("mean", "low", "high"))
     return f"{mean} [{low}, {high}]"
 
 

@@ -28,7 +28,7 @@ function canvas(width, height, label) {
 
 // Vertical lines with numbers below, for values that run from left to right.
 function xGrid(svg, domain, x, top, bottom, width, zero = false) {
-  const { found, decimals } = ticks(...domain, Math.max(2, width / 90));
+  const { found, decimals } = ticks(...domain, Math.max(3, width / 80));
   for (const at of found) {
     svg.append(
       shape("line", { class: zero && at === 0 ? "zero" : "gridline", x1: x(at), x2: x(at), y1: top, y2: bottom }),
@@ -53,6 +53,6 @@ function labelRoom(names, width) {
 
 function rowLabel(name, room, y, height) {
   return room
-    ? shape("text", { class: "strong", x: 0, y: y + height / 2 + 4 }, name)
+    ? shape("text", { class: "strong", x: 0, y: y + height * 0.62 + 4 }, name)
     : shape("text", { class: "strong", x: 0, y: y + 13 }, name);
 }

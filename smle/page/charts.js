@@ -20,9 +20,10 @@ function distributionChart(column, width) {
     const line = density.map((value, bin) => `${at(bin).toFixed(1)},${(base - (value / highest) * tall).toFixed(1)}`);
     const colour = colourOf(system.name);
     const row = shape("g");
-    row.append(
+    if (Math.max(...density) > 0) row.append(
       shape("polygon", { points: `${at(0)},${base} ${line.join(" ")} ${at(density.length - 1)},${base}`, fill: colour, opacity: 0.22 }),
-      shape("polyline", { points: line.join(" "), fill: "none", stroke: colour, "stroke-width": 1.5 }),
+      shape("polyline", { points: line.join(" "), fill: "none", stroke: colour, "stroke-width": 1.5 }));
+    row.append(
       shape("line", { x1: x(score.low), x2: x(score.high), y1: base - 5, y2: base - 5, stroke: colour, "stroke-width": 4, "stroke-linecap": "round" }),
       shape("line", { x1: x(score.median), x2: x(score.median), y1: base - 13, y2: base + 1, stroke: colour, "stroke-width": 2 }),
       shape("circle", { cx: x(score.mean), cy: base - 5, r: 5, fill: colour, stroke: "var(--card)", "stroke-width": 1.5 }));
@@ -35,17 +36,18 @@ function distributionChart(column, width) {
 
 function conditionChart(column, condition, width) {
   const groups = report.summary.conditions[condition];
+  const shown = systems.filter((system) => !hidden.has(system.name));
   return groups.every((group) => group.position !== null)
-    ? bandChart(column, condition, groups, width)
-    : rowChart(column, condition, groups, width);
+    ? bandChart(column, condition, groups, shown, width)
+    : rowChart(column, groups, shown, width);
 }
 
-function bandChart(column, condition, groups, width) {
+function bandChart(column, condition, groups, shown, width) {
   const height = 320;
   const [left, right, top, bottom] = [48, width - 14, 10, height - 44];
   const svg = canvas(width, height, `${withUnit(column)} against ${condition}`);
   svg.setAttribute("tabindex", 0);
-  const all = groups.flatMap((group) => systems.flatMap((system) => {
+  const all = groups.flatMap((group) => shown.flatMap((system) => {
     const score = group.scores[system.name][column.name];
     return [score.low, score.high];
   }));
@@ -59,11 +61,11 @@ function bandChart(column, condition, groups, width) {
     const room = group.label.length * 7 + 8;
     if (at - last < room) return;
     last = at;
-    svg.append(shape("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, group.label.replace("-", "−")));
+    svg.append(shape("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, proper(group.label)));
   });
   svg.append(
     shape("text", { x: right, y: bottom + 37, "text-anchor": "end" }, condition));
-  for (const system of systems) {
+  for (const system of shown) {
     const colour = colourOf(system.name);
     const known = groups.filter((group) => group.scores[system.name][column.name].mean !== null);
     const point = (group, key) => `${x(group.position)},${y(group.scores[system.name][column.name][key])}`;
@@ -84,7 +86,7 @@ function bandChart(column, condition, groups, width) {
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, at);
     cursor.setAttribute("visibility", "visible");
     const box = svg.getBoundingClientRect();
-    const lines = systems.map((system) => {
+    const lines = shown.map((system) => {
       const score = group.scores[system.name][column.name];
       return `${system.name}: ${number(score.mean, column.decimals)} ${spread(score, column)}`;
     });
@@ -121,7 +123,7 @@ function rows(entries, label, domain, width, zero) {
     const top = index * height;
     svg.append(rowLabel(entry.name, room, top, height));
     entry.marks.forEach((mark, line) => {
-      const at = top + (room ? height / 2 : 24) + (room ? (line - (entry.marks.length - 1) / 2) * 9 : line * 9);
+      const at = top + (room ? height * 0.62 : 24) + (room ? (line - (entry.marks.length - 1) / 2) * 9 : line * 9);
       const group = shape("g", { opacity: mark.faint ? 0.45 : 1 });
       group.append(
         shape("line", { x1: x(mark.low), x2: x(mark.high), y1: at, y2: at, stroke: mark.colour, "stroke-width": 3, "stroke-linecap": "round", opacity: 0.55 }),
@@ -134,10 +136,10 @@ function rows(entries, label, domain, width, zero) {
   return svg;
 }
 
-function rowChart(column, condition, groups, width) {
+function rowChart(column, groups, shown, width) {
   const entries = groups.map((group) => ({
     name: `${group.label} (${group.count})`,
-    marks: systems.flatMap((system) => {
+    marks: shown.flatMap((system) => {
       const score = group.scores[system.name][column.name];
       return score.mean === null ? [] : [{ ...score, colour: colourOf(system.name),
         text: `${system.name}, ${group.label}\n${number(score.mean, column.decimals)} ${spread(score, column)}` }];
@@ -185,19 +187,34 @@ function costChart(column, key, width) {
         shape("text", { x: x(at), y: bottom + 18, "text-anchor": "middle" }, quantity(factor * 10 ** power)));
     }
   }
+  const taken = shown.map((system) => {
+    const [at, mean] = [x(Math.log10(system.cost[key])), y(system.scores[column.name].mean)];
+    return [at - 7, mean - 7, at + 7, mean + 7];
+  });
   for (const system of shown) {
     const score = system.scores[column.name];
     const at = x(Math.log10(system.cost[key]));
     const colour = colourOf(system.name);
     const group = shape("g");
-    const late = at > (left + right) / 2;
     group.append(
       shape("line", { x1: at, x2: at, y1: y(score.low), y2: y(score.high), stroke: colour, "stroke-width": 3, opacity: 0.5, "stroke-linecap": "round" }),
       shape("circle", { cx: at, cy: y(score.mean), r: 6, fill: colour, stroke: "var(--card)", "stroke-width": 1.5 }),
-      shape("text", { class: "strong", x: at + (late ? -10 : 10), y: y(score.mean) - 8, "text-anchor": late ? "end" : "start" }, system.name));
+      placed(system.name, at, y(score.mean), [left, right], taken));
     explain(group, `${system.name}\n${withUnit(column)} ${number(score.mean, column.decimals)} ${spread(score, column)}\n${label} ${quantity(system.cost[key])}`);
     svg.append(group);
   }
   svg.append(shape("text", { x: right, y: bottom + 37, "text-anchor": "end" }, label));
   return svg;
+}
+
+// A label beside a dot, where it covers no other label or dot if there is such a place.
+function placed(name, x, y, [left, right], taken) {
+  const width = name.length * 7.2;
+  const boxes = [[10, -22], [10, 6], [-10 - width, -22], [-10 - width, 6], [-width / 2, -30], [-width / 2, 14]]
+    .map(([dx, dy]) => [x + dx, y + dy, x + dx + width, y + dy + 16]);
+  const meets = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+  const inside = boxes.filter((box) => box[0] >= left - 40 && box[2] <= right + 20);
+  const box = inside.find((one) => !taken.some((other) => meets(one, other))) ?? inside[0] ?? boxes[0];
+  taken.push(box);
+  return shape("text", { class: "strong", x: box[0], y: box[1] + 12 }, name);
 }

@@ -39,10 +39,17 @@ const systems = report.summary.systems;
 const columnNamed = (name) => columns.find((column) => column.name === name);
 const withUnit = (column) => (column.unit ? `${column.label} (${column.unit})` : column.label);
 
+// Systems that nobody could build: they are there to be compared with.
+const isBound = (system) => system.kind === "oracle" || system.kind === "best";
+const hidden = new Set(systems.length > 7
+  ? systems.filter((system) => isBound(system) || system.kind === "dense").map((system) => system.name) : []);
+
 const inked = systems.filter((system) => system.name !== "noisy").map((system) => system.name);
 const colourOf = (system) =>
   system === "noisy" ? "var(--s0)" : `var(--s${(inked.indexOf(system) % 9) + 1})`;
 const expertColour = (index) => `var(--s${(index % 9) + 1})`;
+
+const proper = (text) => text.replace(/(^|[[ ])-(?=\d)/g, "$1−");
 
 function swatch(colour) {
   return element("span", { class: "swatch", style: `background:${colour}` });

@@ -51,7 +51,7 @@ function draw(example) {
     levels(signal.buffer.getChannelData(0), example.sample_rate, Math.round(columnCount)));
   const top = Math.max(...spectra.map(loudest));
   byId("signals").replaceChildren(...player.signals.map((signal, index) => element("button", {
-    type: "button", role: "radio", "aria-checked": false, tabindex: -1, onclick: () => hear(index) },
+    type: "button", role: "radio", "aria-checked": "false", tabindex: -1, onclick: () => hear(index) },
   element("kbd", { "aria-hidden": true }, index < 9 ? index + 1 : ""), signal.label)));
   const tracks = player.signals.map((signal, index) => {
     const picture = element("canvas", { role: "img", "aria-label": `Spectrogram of ${signal.label}` });
@@ -67,7 +67,7 @@ function draw(example) {
     element("div", { class: "playhead" }));
     const track = element("article", { class: "track" },
       element("header", {}, element("b", {}, signal.label), element("span", { class: "scores" }, caption(signal))), view);
-    const segments = example.routing?.[signal.system];
+    const segments = example.routing[signal.label];
     if (segments) track.append(timeline(segments));
     return track;
   });
@@ -82,13 +82,14 @@ function draw(example) {
 function timeline({ experts, segments }) {
   const bar = element("div", { class: "timeline", role: "img",
     "aria-label": `Experts over time: ${segments.map((s) => `${s.expert} from ${number(s.start_s, 1)} s`).join(", ")}` });
-  for (const segment of segments) {
-    const span = element("span", { style:
+  segments.forEach((segment, index) => {
+    const goesOn = segments[index - 1]?.expert === segment.expert;
+    const span = element("span", { class: goesOn ? "goes-on" : null, style:
       `flex:${segment.stop_s - segment.start_s} 0 0;background:${expertColour(experts.indexOf(segment.expert))}` },
-    segment.expert);
+    goesOn ? "" : segment.expert);
     explain(span, `${segment.expert}\n${number(segment.start_s, 2)} to ${number(segment.stop_s, 2)} s\nprobability ${number(segment.probability, 2)}`);
     bar.append(span);
-  }
+  });
   return bar;
 }
 

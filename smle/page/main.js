@@ -12,7 +12,7 @@ function heading() {
   ];
   byId("facts").replaceChildren(...facts.map(([term, value]) =>
     element("div", {}, element("dt", {}, term), element("dd", {}, value))));
-  byId("findings").replaceChildren(...report.findings.map((text) => element("li", {}, text)));
+  byId("findings").replaceChildren(...report.findings.map((text) => element("li", {}, proper(text))));
 }
 
 function charts() {
@@ -29,8 +29,16 @@ function charts() {
   byId("conditions").hidden = conditions.length === 0;
   byId("paired-figure").hidden = systems.length < 2;
   byId("complexity-figure").hidden = costs.length === 0;
-  byId("condition-legend").replaceChildren(...systems.map((system) =>
-    element("span", {}, swatch(colourOf(system.name)), system.name)));
+  byId("condition-legend").replaceChildren(...systems.map((system) => {
+    const button = element("button", { type: "button", "aria-pressed": String(!hidden.has(system.name)) },
+      swatch(colourOf(system.name)), system.name);
+    button.addEventListener("click", () => {
+      const shown = hidden.delete(system.name) || !hidden.add(system.name);
+      button.setAttribute("aria-pressed", shown);
+      again();
+    });
+    return button;
+  }));
   const plots = [
     drawn(byId("distribution"), (width) => distributionChart(column(), width)),
     drawn(byId("paired"), (width) => pairedChart(column(), byId("baseline").value, width)),

@@ -4,7 +4,8 @@ function spread(score, column) {
 }
 
 function bestIn(column) {
-  const means = systems.map((system) => system.scores[column.name].mean).filter((mean) => mean !== null);
+  const means = systems.filter((system) => !isBound(system))
+    .map((system) => system.scores[column.name].mean).filter((mean) => mean !== null);
   return column.higher_is_better ? Math.max(...means) : Math.min(...means);
 }
 
@@ -48,7 +49,7 @@ function summaryTable() {
       element("th", { scope: "row" }, swatch(colourOf(system.name)), ` ${system.name}`),
       ...columns.map((column) => {
         const score = system.scores[column.name];
-        const best = systems.length > 1 && score.mean !== null && score.mean === bests.get(column.name);
+        const best = systems.length > 1 && !isBound(system) && score.mean === bests.get(column.name);
         return element("td", { class: best ? "best" : null }, number(score.mean, column.decimals),
           element("small", {}, score.mean === null ? "no score" : spread(score, column)));
       }),
@@ -59,22 +60,40 @@ function summaryTable() {
 }
 
 function conditionTables(column) {
-  return Object.entries(report.summary.conditions).map(([condition, groups], index) =>
+  const rank = ([name]) => (name === report.condition ? 0 : 1);
+  const entries = Object.entries(report.summary.conditions).sort((a, b) => rank(a) - rank(b));
+  return entries.map(([condition, groups], index) =>
     element("details", { open: index === 0 },
       element("summary", {}, `${withUnit(column)} by ${condition}`),
       element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": condition },
-        element("table", {},
-          element("thead", {}, element("tr", {},
-            element("th", { scope: "col" }, condition), element("th", { scope: "col" }, "Files"),
-            ...systems.map((system) => element("th", { scope: "col" }, system.name)))),
-          element("tbody", {}, ...groups.map((group) => element("tr", {},
-            element("th", { scope: "row" }, group.label.replace("-", "−")),
-            element("td", {}, group.count),
-            ...systems.map((system) => {
-              const score = group.scores[system.name][column.name];
-              return element("td", {}, number(score.mean, column.decimals),
-                element("small", {}, score.mean === null ? "" : spread(score, column)));
-            }))))))));
+        systems.length > 5 && groups.length <= 8
+          ? systemRows(column, condition, groups) : groupRows(column, condition, groups))));
+}
+
+function conditionCell(group, system, column) {
+  const score = group.scores[system.name][column.name];
+  return element("td", {}, number(score.mean, column.decimals),
+    element("small", {}, score.mean === null ? "" : spread(score, column)));
+}
+
+function groupRows(column, condition, groups) {
+  return element("table", {},
+    element("thead", {}, element("tr", {},
+      element("th", { scope: "col" }, condition), element("th", { scope: "col" }, "Files"),
+      ...systems.map((system) => element("th", { scope: "col" }, system.name)))),
+    element("tbody", {}, ...groups.map((group) => element("tr", {},
+      element("th", { scope: "row" }, proper(group.label)), element("td", {}, group.count),
+      ...systems.map((system) => conditionCell(group, system, column))))));
+}
+
+function systemRows(column, condition, groups) {
+  return element("table", {},
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, condition),
+      ...groups.map((group) => element("th", { scope: "col" }, proper(group.label),
+        element("small", {}, `${group.count} files`))))),
+    element("tbody", {}, ...systems.map((system) => element("tr", {},
+      element("th", { scope: "row" }, system.name),
+      ...groups.map((group) => conditionCell(group, system, column))))));
 }
 
 function extremeTable(rows, column) {
