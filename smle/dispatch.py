@@ -119,7 +119,14 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
 
     if scheduler is None:
         # One worker would be joblib's sequential backend, in this process.
-        yield lambda: Parallel(max(2, jobs), "loky", pre_dispatch="2*n_jobs", **_UNORDERED)
+        try:
+            yield lambda: Parallel(max(2, jobs), "loky", pre_dispatch="2*n_jobs", **_UNORDERED)
+        except BaseException:
+            from joblib.externals.loky import get_reusable_executor
+
+            # Gone before anybody tidies up behind them.
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            raise
         return
     client = _client(scheduler)
     try:
@@ -136,7 +143,7 @@ def _client(address: str) -> Any:
             "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
         ) from error
     try:
-        client: Any = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=5, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise DispatchError(
             f"no scheduler answers at {address!r}; start one with: dask scheduler"

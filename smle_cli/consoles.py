@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,4 +29,6 @@ def show_log(*, quiet: bool, verbose: bool) -> None:
     """Send the library's log to standard error: warnings, with `verbose` also what it decides."""
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="smle: %(message)s", stream=sys.stderr)
+    # What joblib says of work that an interrupt made useless.
+    warnings.filterwarnings("ignore", ".*tasks have been successfully executed")
     logging.getLogger("distributed").setLevel(logging.ERROR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,10 +94,6 @@ def exit_code(arguments: list[str] | None = None) -> int:
         return SOME_FAILED if error.succeeded else NOTHING_DONE
     except SmleError as error:
         return _say(str(error), NOTHING_DONE)
-    except BrokenPipeError:
-        # Nobody reads standard output any more; Python would complain about it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _say("standard output was closed before the end", NOTHING_DONE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}", NOTHING_DONE)
