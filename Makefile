@@ -54,7 +54,9 @@ wheel-check: setup
 	$(BIN)/python -I tests/wheel_check.py .venv-wheel/bin
 
 demo: $(VENV)/demo.stamp
-	$(BIN)/python examples/demo.py $(if $(NOISY),--noisy "$(NOISY)") demo
+	$(if $(NOISY),,$(BIN)/python examples/noisy_speech.py demo/noisy)
+	$(BIN)/smle enhance $(if $(NOISY),"$(NOISY)",demo/noisy) demo/clean --force
+	@echo "Listen: $(if $(NOISY),$(NOISY),demo/noisy) and demo/clean"
 
 model-%: setup
 	$(BIN)/smle train models/$*/recipe.toml $(CORPUS) -o runs/$* --resume
