@@ -16,7 +16,7 @@ def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
     below, so that an "s" passes whole and noise above 8 kHz goes when the noise below it goes.
 
     Args:
-        mask: (rows, frames, model bins), real or complex.
+        mask: (rows, frames, model bins).
         spectrum: The noisy spectrum (rows, frames, bins).
         hz_per_bin: Spacing of bins in Hz.
 
@@ -32,8 +32,8 @@ def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
         return mask[..., :wanted]
     low, high = (round(hz / hz_per_bin) for hz in _GUIDE_HZ)
     power = torch.view_as_real(spectrum[..., low:high].to(torch.complex64)).square().sum(-1)
-    kept = mask[..., low:high].abs().square() * power
+    kept = mask[..., low:high].square() * power
     gain = (kept.sum(-1) / power.sum(-1).clamp(min=1e-30)).clamp(max=1.0).sqrt()
-    above = gain[..., None].expand(-1, -1, wanted - known).to(mask.dtype)
+    above = gain[..., None].expand(-1, -1, wanted - known)
     # The model's last bin is its Nyquist, which it never learns well: take its neighbour's mask.
     return torch.cat([mask[..., : known - 1], mask[..., known - 2 : known - 1], above], -1)

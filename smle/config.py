@@ -23,21 +23,22 @@ class SpectralConfig:
         sample_rate: Rate whose bins the model knows, in Hz; other rates share its bin spacing.
         window_s: Analysis window in seconds.
         hop_s: Step between frames in seconds; the window is a whole number of hops, at least 2.
-        compression: Exponent applied to the level-normalised magnitude (1 is linear).
+        compression: Exponent applied to the level-normalised magnitude: 1 is linear as in the
+            papers, 0 is its logarithm.
         level_s: Time constant of the running level that features are divided by, in seconds.
     """
 
     sample_rate: int = 16_000
     window_s: float = 0.032
     hop_s: float = 0.016
-    compression: float = 0.3
-    level_s: float = 1.0
+    compression: float = 0.0
+    level_s: float = 2.0
 
     def __post_init__(self) -> None:
         _within("spectral.sample_rate", self.sample_rate, 4_000, 48_000)
         _within("spectral.window_s", self.window_s, 0.002, 0.256)
         _within("spectral.hop_s", self.hop_s, 0.001, self.window_s / 2)
-        _within("spectral.compression", self.compression, 0.05, 1.0)
+        _within("spectral.compression", self.compression, 0.0, 1.0)
         _within("spectral.level_s", self.level_s, 0.05, 60.0)
         ratio = self.window_s / self.hop_s
         if abs(ratio - round(ratio)) > 1e-6:

@@ -9,7 +9,7 @@ from smle.config import GateConfig
 
 
 class Gate(nn.Module):
-    """A causal GRU over the magnitude, one logit per specialist after every frame.
+    """A causal GRU over the features, one logit per specialist after every frame.
 
     The papers decide once, after the last frame of an utterance; here every frame has logits, so
     that a decision can be taken at any time (see `smle.routing`).
@@ -20,7 +20,7 @@ class Gate(nn.Module):
         n_specialists: Number of logits.
 
     >>> gate = Gate(GateConfig(), 257, 4)
-    >>> logits, _ = gate(torch.rand(2, 5, 257, 3), gate.start(2))
+    >>> logits, _ = gate(torch.rand(2, 5, 257), gate.start(2))
     >>> logits.shape
     torch.Size([2, 5, 4])
     """
@@ -39,13 +39,13 @@ class Gate(nn.Module):
         """Listen to more frames.
 
         Args:
-            features: (rows, frames, bins, 3); the magnitude is heard.
+            features: (rows, frames, bins).
             state: From the call before, or `start`.
 
         Returns:
             Logits (rows, frames, specialists) and the new state.
         """
-        hidden, after = self.recurrent(features[..., 0], state.transpose(0, 1).contiguous())
+        hidden, after = self.recurrent(features, state.transpose(0, 1).contiguous())
         return self.output(hidden), after.transpose(0, 1)
 
     @property

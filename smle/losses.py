@@ -10,8 +10,8 @@ from torch import Tensor
 
 # Estimates better than this teach nothing more; without it clean examples would rule the mean.
 _CEILING_DB = 30.0
-# Weights that let one dB of SI-SDR and a fifth of either spectral error weigh about the same.
-_SI_SDR_WEIGHT = 0.03
+# Weights that let a change by a factor of SI-SDR's error and of the spectral ones weigh the same.
+_SI_SDR_WEIGHT = 0.1
 _MAGNITUDE_WEIGHT = 3.0
 _COMPLEX_WEIGHT = 1.0
 _COMPRESSION = 0.3

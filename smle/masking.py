@@ -49,7 +49,7 @@ class RoutedMasker:
         self._gate_state = self._gate.start(rows)
         self._evidence_state = self._evidence.start(self._gate_state.new_zeros(rows, n_specialists))
         self._states: dict[int, State] = {}
-        self._past: Tensor | None = None  # features (rows, up to warm_up_frames, bins, 3)
+        self._past: Tensor | None = None  # features (rows, up to warm_up_frames, bins)
         first = self._names.index(recipe.start_name)
         self._current = [first] * rows if route is None else list(route)
         self._leaving: dict[int, int] = {}  # row -> expert whose mask fades out
@@ -75,10 +75,10 @@ class RoutedMasker:
         """Mask more frames.
 
         Args:
-            features: (rows, frames, bins, 3).
+            features: (rows, frames, bins).
 
         Returns:
-            Masks (rows, frames, bins), real or complex as the network has them.
+            Masks (rows, frames, bins), from 0 to 1.
         """
         masks, at = [], 0
         while at < features.shape[1]:

@@ -60,7 +60,7 @@ class Mixture(nn.Module):
         This is the dense mixture: for training and for comparison, never shipped.
 
         Args:
-            features: (rows, frames, bins, 3).
+            features: (rows, frames, bins).
             alpha: Sharpness of the weights.
 
         Returns:

@@ -1,6 +1,6 @@
 """Mask estimators: one network class per kind, the same for generalist and specialists.
 
-A network sees features (rows, frames, bins, 3) from `smle.spectral.Features` and returns the
+A network sees features (rows, frames, bins) from `smle.spectral.Features` and returns the
 mask (rows, frames, bins) of the noisy spectrum. It is causal over frames and carries its state,
 so frames may come in pieces of any length. To add a kind: write its class here or in a file of
 its own, name it in `NetworkConfig.kind` and in `build_network`.
@@ -43,7 +43,7 @@ class RecurrentNetwork(nn.Module):
         n_bins: Bins of the spectrum.
 
     >>> network = RecurrentNetwork(NetworkConfig(), 257)
-    >>> mask, state = network(torch.rand(2, 5, 257, 3), network.start(2))
+    >>> mask, state = network(torch.rand(2, 5, 257), network.start(2))
     >>> mask.shape
     torch.Size([2, 5, 257])
     """
@@ -69,15 +69,15 @@ class RecurrentNetwork(nn.Module):
         """Estimate the mask of more frames.
 
         Args:
-            features: (rows, frames, bins, 3); the magnitude is heard.
+            features: (rows, frames, bins).
             state: From the call before, or `start`.
 
         Returns:
-            The real mask (rows, frames, bins), from 0 to 1, and the new state.
+            The mask (rows, frames, bins), from 0 to 1, and the new state.
         """
         before = tuple(s.transpose(0, 1).contiguous() for s in state)
         given = before[0] if self._state_tensors == 1 else before
-        hidden, after = self.recurrent(features[..., 0], given)
+        hidden, after = self.recurrent(features, given)
         kept = (after,) if self._state_tensors == 1 else after
         return torch.sigmoid(self.output(hidden)), tuple(s.transpose(0, 1) for s in kept)
 

@@ -41,7 +41,7 @@ class Spectra:
         self._loss = EnhancementLoss(recipe.training.loss)
 
     def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Noisy spectrum (rows, frames, bins) and features (rows, frames, bins, 3) of a batch."""
+        """Noisy spectrum (rows, frames, bins) and features (rows, frames, bins) of a batch."""
         spectrum = self._spectrum(batch.noisy)
         features, _ = self._features(spectrum, self._features.start(spectrum.shape[0], self.device))
         return spectrum, features
@@ -150,12 +150,12 @@ def finetune_objective(
         spectrum, features = spectra.hear(batch)
         logits, _ = joint.gate(features, joint.gate.start(len(features)))
         choice = logits.mean(1).argmax(-1)
-        masks = torch.zeros_like(spectrum)
+        masks = torch.zeros(spectrum.shape, device=spectrum.device)
         for k, expert in enumerate(joint.experts):
             rows = (choice == k).nonzero()[:, 0]
             if len(rows):
                 mask, _ = expert(features[rows], expert.start(len(rows)))
-                masks[rows] = mask.to(masks.dtype)
+                masks[rows] = mask.float()
         return spectra.compare(masks, spectrum, batch).mean(), {}
 
     module = JointModule(mixture)

@@ -34,7 +34,6 @@ BAND_GROUPS = (
 )
 N_BANDS = sum(group.bands for group in BAND_GROUPS)
 BlockState = tuple[Tensor, ...]
-_PARTS = 3  # in: magnitude, real, imaginary; out: gain, and a phase turn's real and imaginary part
 
 
 class BandSplit(nn.Module):
@@ -48,15 +47,14 @@ class BandSplit(nn.Module):
         super().__init__()
         self.weights = nn.ParameterList(
             nn.Parameter(
-                torch.randn(g.bands, _PARTS * g.bins_per_band, channels)
-                / (_PARTS * g.bins_per_band) ** 0.5
+                torch.randn(g.bands, g.bins_per_band, channels) / g.bins_per_band**0.5
             )
             for g in BAND_GROUPS
         )
         self.bias = nn.Parameter(torch.zeros(N_BANDS, channels))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(frames, rows, bins, 3) to (frames, rows, bands, channels)."""
+        """(frames, rows, bins) to (frames, rows, bands, channels)."""
         frames, rows = features.shape[:2]
         bands = []
         for group, weight in zip(BAND_GROUPS, self.weights, strict=True):
@@ -78,24 +76,24 @@ class BandMerge(nn.Module):
         super().__init__()
         self.weights = nn.ParameterList(
             nn.Parameter(
-                0.3 * torch.randn(g.bands, channels, _PARTS * g.bins_per_band) / channels**0.5
+                0.3 * torch.randn(g.bands, channels, g.bins_per_band) / channels**0.5
             )
             for g in BAND_GROUPS
         )
         bins = sum(group.bands * group.bins_per_band for group in BAND_GROUPS)
-        self.bias = nn.Parameter(torch.zeros(bins, _PARTS))
+        self.bias = nn.Parameter(torch.zeros(bins))
 
     def forward(self, channels: Tensor) -> Tensor:
-        """(frames, rows, bands, channels) to (frames, rows, bins, 3); the last bin is repeated."""
+        """(frames, rows, bands, channels) to (frames, rows, bins); the last bin is repeated."""
         frames, rows = channels.shape[:2]
         by_band = channels.reshape(frames * rows, N_BANDS, -1).transpose(0, 1)
         bins, first = [], 0
         for group, weight in zip(BAND_GROUPS, self.weights, strict=True):
             band = torch.bmm(by_band[first : first + group.bands], weight)
-            bins.append(band.transpose(0, 1).reshape(frames, rows, -1, _PARTS))
+            bins.append(band.transpose(0, 1).reshape(frames, rows, -1))
             first += group.bands
         merged = torch.cat(bins, 2) + self.bias
-        return torch.cat([merged, merged[:, :, -1:]], 2)
+        return torch.cat([merged, merged[..., -1:]], 2)
 
 
 class SubbandBlock(nn.Module):
@@ -142,14 +140,14 @@ class SubbandBlock(nn.Module):
 
 
 class SubbandNetwork(nn.Module):
-    """Band split, blocks, band merge; the mask is a gain from 0 to 1 and a turn of the phase.
+    """Band split, blocks, band merge, and a sigmoid mask.
 
     Args:
         config: Channels, blocks (`layers`) and width of the bottleneck (`hidden_size`).
 
     >>> network = SubbandNetwork(NetworkConfig("subband", layers=1))
-    >>> mask, state = network(torch.rand(2, 5, 257, 3), network.start(2))
-    >>> mask.shape, bool(mask.abs().max() <= 1.0)
+    >>> mask, state = network(torch.rand(2, 5, 257), network.start(2))
+    >>> mask.shape, bool(mask.max() <= 1.0)
     (torch.Size([2, 5, 257]), True)
     """
 
@@ -177,22 +175,20 @@ class SubbandNetwork(nn.Module):
         """Estimate the mask of more frames.
 
         Args:
-            features: (rows, frames, bins, 3).
+            features: (rows, frames, bins).
             state: From the call before, or `start`.
 
         Returns:
-            The complex mask (rows, frames, bins), of magnitude up to 1, and the new state.
+            The mask (rows, frames, bins), from 0 to 1, and the new state.
         """
         x = functional.silu(self.split(features.transpose(0, 1)))  # (frames, rows, bands, channels)
         after: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             x, block_after = block(x, state[4 * index : 4 * index + 4])
             after += block_after
-        out = self.merge(functional.silu(self.channel_output(x))).transpose(0, 1)
-        # Half a gain and no turn to begin with.
-        real, imaginary = 1.0 + out[..., 1], out[..., 2]
-        scale = torch.sigmoid(1.0 + out[..., 0]) * torch.rsqrt(real**2 + imaginary**2 + 1e-6)
-        return torch.complex(scale * real, scale * imaginary), tuple(after)
+        logits = self.merge(functional.silu(self.channel_output(x))).transpose(0, 1)
+        # Most passes to begin with: it is quicker to learn what to take away.
+        return torch.sigmoid(1.0 + logits), tuple(after)
 
     @property
     def macs_per_frame(self) -> int:

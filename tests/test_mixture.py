@@ -36,7 +36,7 @@ def test_the_gates_output_has_the_papers_parameters(n_specialists, parameters):
 @KINDS
 def test_masks_attenuate_and_never_amplify(network):
     model = mixture(network).experts[0]
-    mask, _ = model(torch.randn(3, 40, 257, 3) * 5, model.start(3))
+    mask, _ = model(torch.randn(3, 40, 257) * 5, model.start(3))
     assert mask.shape == (3, 40, 257)
     assert float(mask.abs().max()) <= 1.0
 
@@ -44,7 +44,7 @@ def test_masks_attenuate_and_never_amplify(network):
 @KINDS
 def test_a_network_carries_all_it_knows_in_its_state(network):
     model = mixture(network).experts[0]
-    features = torch.rand(2, 30, 257, 3)
+    features = torch.rand(2, 30, 257)
     whole, _ = model(features, model.start(2))
     first, state = model(features[:, :11], model.start(2))
     second, _ = model(features[:, 11:], state)
@@ -57,7 +57,7 @@ def test_a_network_carries_all_it_knows_in_its_state(network):
 def test_the_stated_cost_is_the_cost_of_the_matrix_products(network):
     model = mixture(network).experts[0]
     frames = 16
-    features = torch.rand(1, frames, 257, 3)
+    features = torch.rand(1, frames, 257)
     with torch.profiler.profile(with_flops=True) as profile:
         model(features, model.start(1))
     names = ("aten::mm", "aten::addmm", "aten::bmm")
@@ -70,7 +70,7 @@ def test_the_stated_cost_is_the_cost_of_the_matrix_products(network):
 
 def test_a_sharp_soft_mixture_is_the_chosen_specialist():
     model = mixture()
-    features = torch.rand(4, 30, 257, 3)
+    features = torch.rand(4, 30, 257)
     soft, logits = model.soft_mask(features, alpha=1e6)
     for row, choice in enumerate(logits.mean(1).argmax(-1)):
         network = model.experts[int(choice)]
@@ -80,7 +80,7 @@ def test_a_sharp_soft_mixture_is_the_chosen_specialist():
 
 def test_a_flat_soft_mixture_is_the_mean_of_all_specialists():
     model = mixture()
-    features = torch.rand(2, 30, 257, 3)
+    features = torch.rand(2, 30, 257)
     soft, _ = model.soft_mask(features, alpha=0.0)
     alone = [e(features, e.start(2))[0] for e in model.experts[:3]]
     torch.testing.assert_close(soft, sum(alone) / 3, atol=1e-6, rtol=0)

@@ -34,7 +34,7 @@ def test_decisions_come_early_first_and_then_every_segment():
 
 def test_frames_in_pieces_are_masked_as_in_one():
     model = mixture(SUBBAND)
-    features = torch.rand(2, 130, 257, 3) * torch.rand(2, 130, 1, 1) * 3
+    features = torch.rand(2, 130, 257) * torch.rand(2, 130, 1) * 3
     whole = RoutedMasker(model, 2)(features)
     masker = RoutedMasker(model, 2)
     pieces = [masker(features[:, at : at + 7]) for at in range(0, 130, 7)]
@@ -43,7 +43,7 @@ def test_frames_in_pieces_are_masked_as_in_one():
 
 def test_the_mask_of_frames_does_not_depend_on_later_frames():
     model = mixture(SUBBAND)
-    features = torch.rand(1, 120, 257, 3)
+    features = torch.rand(1, 120, 257)
     changed = features.clone()
     changed[:, 70:] *= 5
     first, second = RoutedMasker(model, 1)(features), RoutedMasker(model, 1)(changed)
@@ -53,7 +53,7 @@ def test_the_mask_of_frames_does_not_depend_on_later_frames():
 
 def test_after_a_switch_the_mask_is_that_of_the_warmed_up_specialist():
     model = mixture()
-    features = torch.rand(1, 100, 257, 3)
+    features = torch.rand(1, 100, 257)
     masker = RoutedMasker(model, 1, route=[0])
     masker(features[:, :50])
     masker.route = [1]

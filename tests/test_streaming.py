@@ -134,7 +134,7 @@ def test_each_row_runs_one_specialist_only_and_no_other_rows():
 
         expert.register_forward_hook(count)
     masker = RoutedMasker(model, 4, route=[0, 2, 2, 0])
-    features = torch.rand(4, 50, 257, 3)
+    features = torch.rand(4, 50, 257)
     masker(features)
     assert rows_run == {0: 100, 1: 0, 2: 100, 3: 0}
 
