@@ -75,7 +75,8 @@ def described(table: ScoreTable, file: int) -> str:
     for name, values in table.conditions.items():
         value = values[file]
         if value is not None:
-            words.append(f"{name} {round(value, 2):g}" if isinstance(value, float) else f"{name} {value}")
+            shown = f"{round(value, 2):g}" if isinstance(value, float) else value
+            words.append(f"{name} {shown}")
     return ", ".join(words)
 
 

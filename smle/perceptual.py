@@ -44,6 +44,8 @@ def pesq_mos(estimate: ArrayLike, clean: ArrayLike, sample_rate: int, *, band: s
             f"pesq: wide band needs 16000 Hz, not {sample_rate} Hz; ask for pesq-nb instead"
         )
     energy_of_clean(reference)
+    if not processed.any():
+        raise MetricError("pesq: the estimate is silent; PESQ levels it first, which is impossible")
     rate = sample_rate if sample_rate == 8000 else 16000
     reference = resampled(reference, sample_rate, rate)
     processed = resampled(processed, sample_rate, rate)
