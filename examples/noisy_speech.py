@@ -2,8 +2,7 @@
 
     python examples/noisy_speech.py FOLDER
 
-Needs `pip install 'smle[demo]'`. The same files come out every time: several voices, noises, rates,
-channels and formats, in two folders.
+Needs `pip install 'smle[demo]'`. Several voices, noises, rates, channels and formats, in two folders.
 """
 
 from __future__ import annotations
