@@ -2,7 +2,7 @@
 
     python examples/noisy_speech.py FOLDER
 
-Needs `pip install 'smle[demo]'`. Several voices, noises, rates, channels and formats, in two folders.
+Needs `pip install 'smle[demo]'`. Several voices, noises, rates, channels and formats.
 """
 
 from __future__ import annotations
