@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from smle.mixture import Mixture
 from smle.networks import State
 from smle.routing import Decision, DecisionTimes, Routing, Segment, decide
 from smle.spectral import RunningMean
+from smle.stepping import Step, gate_step, network_step
 
 Route = Sequence[int] | None
 """A fixed expert for each row, or None where the gate decides."""
@@ -47,12 +49,18 @@ class RoutedMasker:
         self._frame = 0
         self._route = route
         self._gate_state = self._gate.start(rows)
+        self._gate_step = gate_step(self._gate)
         self._evidence_state = self._evidence.start(self._gate_state.new_zeros(rows, n_specialists))
-        self._states: dict[int, State] = {}
+        self._steps: dict[int, Step] = {}
         self._past: Tensor | None = None  # features (rows, up to warm_up_frames, bins)
         first = self._names.index(recipe.start_name)
         self._current = [first] * rows if route is None else list(route)
-        self._leaving: dict[int, int] = {}  # row -> expert whose mask fades out
+        self._running: list[_Group] = []  # one for each expert that runs
+        for expert in sorted(set(self._current)):
+            own = [row for row in range(rows) if self._current[row] == expert]
+            start = self._experts[expert].start(len(own))
+            self._running.append(self._group(expert, [(own, start)]))
+        self._leaving: list[_Group] = []  # whose masks fade out
         self._faded_frames = 0
         unsure = Decision(first, 1 / n_specialists, 0.0)
         sure = [Decision(expert, 1.0, 0.0) for expert in self._current]
@@ -126,9 +134,9 @@ class RoutedMasker:
             self._past = past[:, -self._warm_up_frames :]
         if self._route is not None:
             return
-        logits, self._gate_state = self._gate(features, self._gate_state)
+        logits = self._logits(features)
         evidence, self._evidence_state = self._evidence(logits, self._evidence_state)
-        if self._frame == due:
+        if self._frame == due and not self._leaving:
             decisions = decide(evidence[:, -1], self._current, self._config, self._generalist)
             self._decisions.append((self._frame, decisions))
             self._switch([d.expert for d in decisions])
@@ -142,61 +150,93 @@ class RoutedMasker:
 
     def _switch(self, wanted: list[int]) -> None:
         """Warm up the experts that come, and let those that leave fade out."""
-        changing = [row for row in range(self.rows) if wanted[row] != self._current[row]]
-        if not changing:
+        if wanted == self._current:
             return
-        self._leaving = {row: self._current[row] for row in changing if self._fade_frames}
-        self._faded_frames = 0
-        for expert in sorted({wanted[row] for row in changing}):
-            rows = [row for row in changing if wanted[row] == expert]
-            fresh = self._experts[expert].start(len(rows))
-            if self._past is not None:
-                _, fresh = self._network(expert, self._past[rows], fresh)
-            for kept, new in zip(self._state_of(expert), fresh, strict=True):
-                kept[rows] = new
+        groups: dict[int, list[tuple[list[int], State]]] = {}
+        self._leaving = []
+        for group in self._running:
+            stay = [i for i, row in enumerate(group.rows) if wanted[row] == group.expert]
+            leave = [i for i, row in enumerate(group.rows) if wanted[row] != group.expert]
+            if stay:
+                groups[group.expert] = [group.part(stay)]
+            if leave and self._fade_frames:
+                self._leaving.append(self._group(group.expert, [group.part(leave)]))
+        for expert in sorted(set(wanted)):
+            new = [r for r in range(self.rows) if wanted[r] == expert != self._current[r]]
+            if new:
+                groups.setdefault(expert, []).append((new, self._warmed_up(expert, new)))
+        self._running = [self._group(expert, parts) for expert, parts in groups.items()]
         self._current = wanted
+        self._faded_frames = 0
+
+    def _warmed_up(self, expert: int, rows: list[int]) -> State:
+        """State of an expert that has heard the frames just past."""
+        state = self._experts[expert].start(len(rows))
+        if self._past is not None:
+            _, state = self._experts[expert](self._past[rows], state)
+        return state
 
     def _advance(self, features: Tensor) -> Tensor:
         """Mask frames between two events."""
-        mask = self._run(dict(enumerate(self._current)), features)
+        mask = torch.empty(features.shape, dtype=features.dtype, device=features.device)
+        for group in self._running:
+            part = self._run(group, features)
+            if group.index is None:
+                mask = part
+            else:
+                mask[group.index] = part
         if self._leaving:
-            rows = sorted(self._leaving)
-            before = self._run(self._leaving, features)
             count = features.shape[1]
             steps = torch.arange(1, count + 1, device=mask.device) + self._faded_frames
             weight = (steps / (self._fade_frames + 1))[None, :, None]
-            mask[rows] = weight * mask[rows] + (1 - weight) * before
+            for group in self._leaving:
+                before = self._run(group, features)
+                rows = slice(None) if group.index is None else group.index
+                mask[rows] = weight * mask[rows] + (1 - weight) * before
             self._faded_frames += count
             if self._faded_frames >= self._fade_frames:
-                self._leaving = {}
+                self._leaving = []
         return mask
 
-    def _run(self, choice: dict[int, int], features: Tensor) -> Tensor:
-        """Run each row's expert, one call per expert; the result has a row per chosen row."""
-        rows = sorted(choice)
-        mask: Tensor | None = None
-        for expert in sorted(set(choice.values())):
-            places = [i for i, row in enumerate(rows) if choice[row] == expert]
-            own = [rows[i] for i in places]
-            state = self._state_of(expert)
-            if len(own) == self.rows:
-                whole, after = self._network(expert, features, state)
-                self._states[expert] = after
-                return whole
-            part, after = self._network(expert, features[own], tuple(s[own] for s in state))
-            for kept, new in zip(state, after, strict=True):
-                kept[own] = new
-            if mask is None:
-                mask = part.new_empty((len(rows), *part.shape[1:]))
-            mask[places] = part
-        assert mask is not None
+    def _run(self, group: _Group, features: Tensor) -> Tensor:
+        """Masks of a group's rows, from one call of its expert."""
+        own = features if group.index is None else features[group.index]
+        if own.shape[1] == 1:
+            if group.expert not in self._steps:
+                self._steps[group.expert] = network_step(self._experts[group.expert])
+            mask, group.state = _one_frame(self._steps[group.expert], own, group.state)
+        else:
+            mask, group.state = self._experts[group.expert](own, group.state)
         return mask
 
-    def _network(self, expert: int, features: Tensor, state: State) -> tuple[Tensor, State]:
-        mask, after = self._experts[expert](features, state)
-        return mask, after
+    def _logits(self, features: Tensor) -> Tensor:
+        if features.shape[1] == 1:
+            logits, (self._gate_state,) = _one_frame(self._gate_step, features, (self._gate_state,))
+        else:
+            logits, self._gate_state = self._gate(features, self._gate_state)
+        return logits
 
-    def _state_of(self, expert: int) -> State:
-        if expert not in self._states:
-            self._states[expert] = self._experts[expert].start(self.rows)
-        return self._states[expert]
+    def _group(self, expert: int, parts: list[tuple[list[int], State]]) -> _Group:
+        rows = [row for part, _ in parts for row in part]
+        state = tuple(torch.cat(tensors) for tensors in zip(*(s for _, s in parts), strict=True))
+        whole = rows == list(range(self.rows))
+        return _Group(expert, rows, None if whole else torch.tensor(rows), state)
+
+
+@dataclass
+class _Group:
+    """Rows that one expert runs on, with its state for them; no index means all rows."""
+
+    expert: int
+    rows: list[int]
+    index: Tensor | None
+    state: State
+
+    def part(self, places: list[int]) -> tuple[list[int], State]:
+        """Some of the rows, by their place in the group, and their state."""
+        return [self.rows[i] for i in places], tuple(s[places] for s in self.state)
+
+
+def _one_frame(step: Step, features: Tensor, state: State) -> tuple[Tensor, State]:
+    output, after = step(features[:, 0].numpy(), tuple(s.numpy() for s in state))
+    return torch.from_numpy(output)[:, None], tuple(torch.from_numpy(s) for s in after)

@@ -92,7 +92,14 @@ class DecisionTimes:
 
     def __init__(self, config: RoutingConfig, frames_per_s: float) -> None:
         self._segment = max(1, math.floor(config.segment_s * frames_per_s))
-        self._early = [max(1, round(part * self._segment)) for part in _EARLY_PARTS]
+        # A fade is over before the next decision, so no row's fade disturbs another's.
+        apart = max(1, round(config.fade_s * frames_per_s))
+        self._early: list[int] = []
+        for part in _EARLY_PARTS:
+            frame = round(part * self._segment)
+            before = self._early[-1] if self._early else 0
+            if frame - before >= apart and self._segment - frame >= apart:
+                self._early.append(frame)
 
     def next_after(self, frame: int) -> int:
         """The first decision due after `frame` frames."""

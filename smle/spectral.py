@@ -175,6 +175,10 @@ class RunningMean:
             The mean after each frame (rows, frames, features), and the new state.
         """
         count = values.shape[1]
+        if count == 1:  # as below, without the cost of it
+            latest = self.decay * state.mean + (1 - self.decay) * values[:, 0]
+            unbiased = latest / (1 - self.decay ** (state.frames + 1))
+            return unbiased[:, None], MeanState(latest, state.frames + 1)
         step = torch.arange(count, device=values.device)
         age = step[:, None] - step[None, :]  # (frames, frames)
         decay = torch.tensor(self.decay, dtype=torch.float64, device=values.device)
