@@ -38,24 +38,6 @@ def delay_samples(estimate: NDArray[np.floating], clean: NDArray[np.floating], l
     return int(best[np.abs(best).argmin()])
 
 
-def advanced(signal: NDArray[np.float32], delay: int) -> NDArray[np.float32]:
-    """Return the signal with a delay taken away: cut at the start, or zeros put there.
-
-    Args:
-        signal: Shape (channels, time).
-        delay: In samples.
-
-    Returns:
-        Shape (channels, time - delay).
-
-    >>> advanced(np.array([[1, 2, 3]], np.float32), -1)
-    array([[0., 1., 2., 3.]], dtype=float32)
-    """
-    if delay >= 0:
-        return signal[:, delay:]
-    return np.pad(signal, ((0, 0), (-delay, 0)))
-
-
 def cut_to_common(
     signals: dict[str, NDArray[np.float32]], sample_rate: int, tolerance_s: float
 ) -> dict[str, NDArray[np.float32]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smle.errors import CorpusError, SmleError
@@ -68,7 +68,8 @@ def evaluate(
                 continue
             if on_pair is not None:
                 on_pair()
-            yield logged
+            # What is known of a pair may have been told anew.
+            yield replace(logged, conditions={**logged.conditions, **pair.conditions})
         for pair, found in _computed(waiting, rule, enhance, jobs):
             if on_pair is not None:
                 on_pair()

@@ -81,7 +81,10 @@ def run_evaluation(
     systems = file_systems(plan.matched.pairs[0])
     if plan.models is not None:
         systems += plan.models.systems()
-    settings = {**asdict(plan.rule), "systems": [_identity(system) for system in systems]}
+    settings: dict[str, Any] = asdict(plan.rule) | {
+        "metrics": list(plan.rule.metrics),
+        "systems": [_identity(system) for system in systems],
+    }
     if plan.models is not None:
         settings |= {"route": plan.models.route, "models": plan.models.digests()}
     log = ScoreLog(report / LOG_NAME, settings, resume=resume, force=force) if report else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smle.alignment import advanced, cut_to_common, delay_samples
+from smle.alignment import cut_to_common, delay_samples
 from smle.audio import read
 from smle.errors import SmleError
 from smle.metric_table import METRICS, Metric, Signals
@@ -157,7 +157,7 @@ def _score(
         allowed_s += abs(delay) / rate
         # An early estimate has lost its first samples, so the others lose theirs.
         signals = {
-            name: advanced(signal, max(delay, 0) if name == "estimate" else max(-delay, 0))
+            name: signal[:, max(0, delay if name == "estimate" else -delay) :]
             for name, signal in signals.items()
         }
     try:

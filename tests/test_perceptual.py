@@ -80,7 +80,7 @@ def test_pesq_in_a_process_of_its_own_is_the_same(monkeypatch: pytest.MonkeyPatc
     assert pesq_mos(NOISY, CLEAN, RATE_HZ) == here
     click = np.where(np.arange(CLEAN.size) == 5, 1e-9, 0.0)
     monkeypatch.setattr("smle.perceptual._PESQ_PROGRAM", "raise ValueError('No utterances')")
-    with pytest.raises(MetricError, match="^pesq: No utterances$"):
+    with pytest.raises(MetricError, match=r"^pesq: No utterances$"):
         pesq_mos(click, CLEAN, RATE_HZ)
 
 

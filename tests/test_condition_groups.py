@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+
+from smle.condition_groups import group_by
+
+
+def labels(values: list) -> list[tuple[str, int]]:
+    return [(group.label, len(group.files)) for group in group_by(values)]
+
+
+def test_a_few_levels_are_groups_in_rising_order() -> None:
+    assert labels([10.0, -5.0, 10.0, 0.0]) == [("-5", 1), ("0", 1), ("10", 2)]
+
+
+def test_measured_levels_go_to_the_nearest_5_db() -> None:
+    values = np.concatenate([np.linspace(-6, -4, 20), np.linspace(8, 12, 10)]).tolist()
+    assert labels(values) == [("-5", 20), ("10", 10)]
+
+
+def test_a_narrow_range_is_cut_into_quarters_of_the_files() -> None:
+    groups = group_by(np.linspace(3.0, 7.0, 40).tolist())
+    assert [len(group.files) for group in groups] == [10, 10, 10, 10]
+    assert groups[0].label.startswith("3 to ")
+    assert sorted(np.concatenate([group.files for group in groups])) == list(range(40))
+
+
+def test_words_go_by_the_alphabet_and_unknown_files_go_nowhere() -> None:
+    assert labels(["street", "cafe", None, "street"]) == [("cafe", 1), ("street", 2)]
+
+
+def test_groups_that_say_nothing_are_not_made() -> None:
+    assert labels(["same"] * 5) == []
+    assert labels([f"file {n}" for n in range(30)]) == []
+    assert labels([f"speaker {n // 2}" for n in range(200)]) == []
+    assert labels([None, None]) == []
+    assert labels([]) == []

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from smle_cli.main import exit_code
+from tests.scored_folders import make_folders
+
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folders(tmp_path_factory.mktemp("folders"))
+
+
+@pytest.fixture
+def run(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command in this process, beside the folders."""
+    monkeypatch.chdir(folders)
+    return lambda *arguments: exit_code(["eval", "--jobs", "1", *map(str, arguments)])
+
+
+def test_any_tools_files_are_scored_side_by_side(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(
+        "good", "clean", "--noisy", "noisy", "--system", "other=poor", "--metrics", "si-sdri"
+    )
+    out = capsys.readouterr().out
+    assert code == 0
+    assert re.search(r"^noisy +0\.00 \[0\.00, 0\.00\]$", out, re.MULTILINE)
+    assert re.search(r"^good +1\d\.\d\d \[1\d\.\d\d, 1\d\.\d\d\]$", out, re.MULTILINE)
+    assert "good beats other by" in out
+    assert "better on 100 % of 6 files" in out
+
+
+def test_a_report_is_written_once_and_gone_on_with(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("good", "clean", "--metrics", "si-sdr", "--report", tmp_path / "r")
+    assert run(*arguments) == 0
+    assert run(*arguments) == 1
+    assert "give --resume to go on" in capsys.readouterr().err
+    assert run(*arguments, "--resume", "--conditions", "conditions.csv") == 0
+    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    assert "speaker" in summary["conditions"]
+    assert run(*arguments, "--force") == 0
+    assert json.loads((tmp_path / "r" / "summary.json").read_text())["pairs"]["scored"] == 6
+
+
+@pytest.mark.parametrize(("bar", "code"), [("si-sdri=10", 0), ("si_sdri_db=15", 1)])
+def test_a_bar_that_is_missed_ends_with_1(
+    run: Run, capsys: pytest.CaptureFixture[str], bar: str, code: int
+) -> None:
+    found = run("good", "clean", "--noisy", "noisy", "--metrics", "si-sdri", "--fail-under", bar)
+    assert found == code
+    assert ("the bar is 15" in capsys.readouterr().err) == bool(code)
+
+
+def test_less_is_asked_of_distances(run: Run) -> None:
+    arguments = ("good", "clean", "--metrics", "lsd", "--fail-under")
+    assert run(*arguments, "lsd=50") == 0
+    assert run(*arguments, "lsd=0.1") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "give a folder to score"),
+        (("good", "clean", "--metrics", "loudness"), "no metric 'loudness'"),
+        (("good", "clean", "--metrics", "si-sdri"), "si-sdri needs the noisy files"),
+        (("good", "--metrics", "si-sdr"), "si-sdr needs the clean files"),
+        (("good", "clean", "--system", "poor"), "write NAME=DIR"),
+        (("good", "clean", "--system", "noisy=poor"), "that name is taken"),
+        (("noisy", "clean", "--model", "base", "--noisy", "noisy"), "drop --noisy"),
+        (("good", "clean", "--pairs", "list.csv"), "leave out folders"),
+        (("good", "clean", "--fail-under", "si-sdr=loud"), "write METRIC=NUMBER"),
+        (("good", "clean", "--metrics", "snr", "--fail-under", "stoi=1"), "stoi is not computed"),
+        (("good", "clean", "--resume"), "give --report DIR"),
+        (("good", "clean", "--resume", "--force"), "choose one"),
+    ],
+)
+def test_wrong_usage_is_explained_in_one_line(
+    run: Run, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], word: str
+) -> None:
+    assert run(*arguments) == 2
+    assert word in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_cannot_be_matched_ends_with_1(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("good", "nowhere") == 1
+    assert capsys.readouterr().err == "smle: nowhere: no such folder; check the path\n"
+
+
+def test_files_that_fail_are_counted_and_end_with_3(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_folders(tmp_path, 0.3)
+    (root / "good" / "file0.wav").write_bytes(b"no audio")
+    (root / "good" / "file2.wav").unlink()
+    assert run(root / "good", root / "clean", "--metrics", "si-sdr") == 3
+    out = capsys.readouterr().out
+    assert "no si-sdr of good for 1 files, such as file0" in out
+    assert f"no partner: {root / 'clean' / 'file2.wav'}" in out
+
+
+def test_metrics_whose_package_is_missing_are_left_out_or_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "smle.metric_table.find_spec", lambda name: None if name == "pesq" else object()
+    )
+    pytest.importorskip("pystoi")
+    assert run("good", "clean") in (0, 3)
+    found = capsys.readouterr()
+    assert "left out: pesq needs the package pesq; pip install 'smle[eval]'" in found.err
+    assert "PESQ" not in found.out
+    assert run("good", "clean", "--metrics", "pesq") == 1
+    assert "pip install 'smle[eval]'" in capsys.readouterr().err
+
+
+def test_metrics_are_listed_with_their_sources(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--metrics", "list") == 0
+    assert "si-sdr    Scale-invariant" in capsys.readouterr().out
+
+
+def test_a_late_tool_is_told_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import numpy as np
+
+    from smle.audio import find_audio, read, write
+
+    for path in find_audio("good"):
+        audio, rate = read(path)
+        moved = np.pad(audio, ((0, 0), (64, 0)))[:, : audio.shape[1]]
+        target = tmp_path / "late" / path.relative_to("good")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(target, moved, rate, subtype="FLOAT")
+    assert run(tmp_path / "late", "clean", "--metrics", "si-sdr") == 0
+    assert "late comes 64 samples late (median); not removed" in capsys.readouterr().out
+    assert run(tmp_path / "late", "clean", "--metrics", "si-sdr", "--align") == 0
+    assert "late comes 64 samples late (median); removed" in capsys.readouterr().out
+
+
+def test_models_are_run_in_every_way_there_is(
+    run: Run, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(
+        *("noisy", "clean", "--model", model_folder, "--conditions", "conditions.csv"),
+        *("--metrics", "si-sdr", "--report", tmp_path / "r"),
+    )
+    out = capsys.readouterr().out
+    assert code == 0
+    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    kinds = [system["kind"] for system in summary["systems"]]
+    assert kinds[:4] == ["noisy", "generalist", "routed", "dense"]
+    assert kinds[-1] == "best"
+    assert "switches a minute" in out
+    assert "MMAC/s" in out

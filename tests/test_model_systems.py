@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smle.dense import enhance_densely, whole_file_logits
+from smle.errors import CorpusError
+from smle.gate_summary import summarise_gates
+from smle.metrics import si_sdr_db
+from smle.model_systems import ModelSystems, true_expert
+from smle.pairs import Pair
+from smle.score_table import build_table
+from smle.scoring import PairScores, SystemScores
+from smle.systems import System
+from tests.models import SUBBAND, enhancer, recipe
+from tests.speech_like import RATE_HZ, noise_like, speech_like
+
+CLEAN = speech_like(1.5)[None].astype(np.float32)
+NOISY = CLEAN + noise_like(1.5)[None].astype(np.float32)
+BOTH = np.concatenate([NOISY, 0.3 * NOISY[:, ::-1]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_very_sharp_dense_mixture_is_the_one_specialist_of_the_whole_file(seed: int) -> None:
+    model = enhancer(seed=seed)
+    logits = whole_file_logits(model.mixture, BOTH, RATE_HZ)
+    sharp = enhance_densely(model.mixture, BOTH, RATE_HZ, logits, alpha=1e6)
+    np.testing.assert_allclose(sharp, model(BOTH, RATE_HZ, route="file"), atol=1e-6)
+
+
+def test_a_dense_mixture_of_one_specialist_is_that_specialist() -> None:
+    model = enhancer(SUBBAND, specialists=("one",))
+    logits = whole_file_logits(model.mixture, BOTH, RATE_HZ)
+    dense = enhance_densely(model.mixture, BOTH, RATE_HZ, logits, alpha=1.0)
+    np.testing.assert_allclose(dense, model(BOTH, RATE_HZ, route="one"), atol=1e-6)
+
+
+def test_an_even_dense_mixture_is_the_mean_of_the_specialists() -> None:
+    model = enhancer()
+    even = enhance_densely(model.mixture, NOISY, RATE_HZ, np.zeros((1, 3)), alpha=1.0)
+    alone = [model(NOISY, RATE_HZ, route=name) for name in ("one", "two", "three")]
+    np.testing.assert_allclose(even, np.mean(alone, axis=0), atol=1e-6)
+
+
+def test_oracle_best_and_routed_are_what_they_are_called(model_folder: Path) -> None:
+    systems = ModelSystems((str(model_folder),), route="file")
+    pair = Pair("a", conditions={"expert": "two"})
+    found = systems(NOISY, RATE_HZ, pair, CLEAN)
+    model = systems_enhancer(model_folder)
+    np.testing.assert_array_equal(found["oracle"].audio, model(NOISY, RATE_HZ, route="two"))
+    np.testing.assert_array_equal(found["routed"].audio, model(NOISY, RATE_HZ, route="file"))
+    np.testing.assert_array_equal(
+        found["generalist"].audio, model(NOISY, RATE_HZ, route="generalist")
+    )
+    specialists = model.recipe.specialists
+    scores = {
+        name: si_sdr_db(model(NOISY, RATE_HZ, route=name)[0], CLEAN[0]) for name in specialists
+    }
+    assert scores[str(found["best"].facts["expert"])] == max(scores.values())
+    assert si_sdr_db(found["best"].audio[0], CLEAN[0]) == max(scores.values())
+    assert found["routed"].facts["truth"] == "two"
+
+
+def systems_enhancer(folder: Path):
+    import smle
+
+    return smle.load(folder)
+
+
+def test_costs_count_what_runs_and_what_is_stored(model_folder: Path) -> None:
+    systems = {system.kind: system.cost for system in ModelSystems((str(model_folder),)).systems()}
+    model = systems_enhancer(model_folder)
+    stored = sum(parameter.numel() for parameter in model.mixture.parameters())
+    assert systems["routed"]["stored_parameters"] == stored
+    assert systems["generalist"]["active_parameters"] < systems["routed"]["active_parameters"]
+    assert systems["routed"]["active_parameters"] < systems["dense"]["active_parameters"]
+    generalist = systems["generalist"]["active_parameters"]
+    assert systems["dense"]["active_parameters"] + generalist == stored
+    assert systems["oracle"] == {}
+
+
+def test_two_models_stand_side_by_side_with_their_names(model_folder: Path) -> None:
+    names = [system.name for system in ModelSystems((str(model_folder), "base")).systems()]
+    assert names[0] == f"{model_folder.name} generalist"
+    assert "base routed" in names
+
+
+@pytest.mark.parametrize(
+    ("clusters", "conditions", "expert"),
+    [
+        ({"by": "snr", "levels_db": [-5, 0, 5]}, {"snr_db": -4.0}, "one"),
+        ({"by": "snr", "levels_db": [-5, 0, 5]}, {"snr_db": 9.0}, "three"),
+        ({"by": "gender"}, {"gender": "two"}, "two"),
+        ({"by": "gender"}, {"gender": "unknown"}, None),
+        ({"by": "gender"}, {}, None),
+        ({"by": "snr", "levels_db": [-5, 0, 5]}, {"snr_db": 9.0, "expert": "one"}, "one"),
+    ],
+)
+def test_the_true_expert_follows_from_what_was_clustered(clusters, conditions, expert) -> None:
+    made = recipe(clusters=clusters)
+    assert true_expert(made, conditions, NOISY, CLEAN, RATE_HZ) == expert
+
+
+def test_the_true_expert_follows_from_the_measured_snr() -> None:
+    made = recipe(clusters={"by": "snr", "levels_db": [-20, 0, 60]})
+    assert true_expert(made, {}, CLEAN + 0.001 * NOISY, CLEAN, RATE_HZ) == "three"
+    assert true_expert(made, {}, NOISY, None, RATE_HZ) is None
+
+
+def test_an_expert_that_is_nobody_is_refused() -> None:
+    with pytest.raises(CorpusError, match="expert = 'four' is none of one, two, three"):
+        true_expert(recipe(), {"expert": "four"}, NOISY, CLEAN, RATE_HZ)
+
+
+def test_gates_are_summed_up_by_truth_and_choice() -> None:
+    system = System("routed", "routed", "test", experts=("one", "two", "generalist"))
+    facts = {"choice": "one", "margin": 2.0, "entropy_bit": 0.5, "switches_per_minute": 3.0}
+    chosen = [("one", "one"), ("one", "two"), ("two", "two"), ("two", "generalist")]
+    scores = [
+        PairScores(
+            f"file{n}",
+            1.0,
+            RATE_HZ,
+            {},
+            {"routed": SystemScores(facts={**facts, "truth": truth, "expert": expert})},
+        )
+        for n, (truth, expert) in enumerate(chosen)
+    ]
+    table = build_table(scores, ("si-sdr",), ("routed",))
+    [gate] = summarise_gates(table, [system])
+    assert gate["accuracy"] == 0.5
+    assert gate["whole_file_accuracy"] == 0.5
+    assert gate["rows"] == [
+        {"label": "one", "counts": [1, 1, 0]},
+        {"label": "two", "counts": [0, 1, 1]},
+    ]
+    unknown = replace(table, facts=({"routed": {**facts, "expert": "two"}},) * 4)
+    [blind] = summarise_gates(unknown, [system])
+    assert blind["accuracy"] is None
+    assert blind["rows"] == [{"label": "all files", "counts": [0, 4, 0]}]
