@@ -40,7 +40,7 @@ class SparseExpertEnhancer:
     def __init__(
         self,
         model: str | Path | Enhancer = "default",
-        route: str = "segment",
+        route: str | int = "segment",
         atten_lim_db: float | None = None,
         mix: float = 1.0,
     ) -> None:
@@ -81,8 +81,8 @@ class SparseExpertEnhancer:
         return self._route
 
     @route.setter
-    def route(self, route: str) -> None:
-        names = self.expert_names
+    def route(self, value: str | int) -> None:
+        route, names = str(value), self.expert_names
         if route not in ("segment", *names, *map(str, range(len(names)))):
             raise ValueError(
                 f"route is {route!r}: give segment, {', '.join(names)} or a number "

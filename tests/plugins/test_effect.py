@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import threading
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from smle_pedalboard import Board, SparseExpertEnhancer
 from smle_pedalboard.dry_wet import DryWet
+from tests.models import enhancer
 
 RATE = 48000
 
@@ -152,6 +154,12 @@ def test_copies_keep_parameters_and_share_no_audio(
     assert "route='low' atten_lim_db=12.0 mix=0.5 at 0x" in repr(twin)
     board = copy.copy(Board([effect, None]))
     assert list(board) == [effect, None]
+
+
+def test_a_pickled_effect_sounds_the_same(noise: NDArray[np.float32]) -> None:
+    effect = SparseExpertEnhancer(enhancer(), 1, mix=0.5)
+    twin = pickle.loads(pickle.dumps(Board([effect])))
+    assert_array_equal(twin(noise, RATE), effect(noise, RATE))
 
 
 def test_threads_take_turns(effect: SparseExpertEnhancer, noise: NDArray[np.float32]) -> None:
