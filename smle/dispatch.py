@@ -115,7 +115,7 @@ def _numbered(work: Callable[[Task], Result], number: int, task: Task) -> tuple[
 
 @contextmanager
 def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
-    from joblib import Parallel
+    from joblib import Parallel, parallel_config
 
     if scheduler is None:
         # One worker would be joblib's sequential backend, in this process.
@@ -130,7 +130,8 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
         return
     client = _client(scheduler)
     try:
-        yield lambda: Parallel(-1, "dask", client=client, pre_dispatch="3*n_jobs", **_UNORDERED)
+        with parallel_config("dask", client=client):
+            yield lambda: Parallel(-1, pre_dispatch="3*n_jobs", **_UNORDERED)
     finally:
         client.close()
 

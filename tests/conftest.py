@@ -48,3 +48,31 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     save_model(mixture(), RECIPE, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred short files and a longer one."""
+    from processes import sound
+
+    from smle.audio import write
+
+    folder = tmp_path_factory.mktemp("many")
+    for index in range(200):
+        path = folder / f"{index % 7}" / f"{index}.{'flac' if index % 3 else 'wav'}"
+        path.parent.mkdir(exist_ok=True)
+        write(path, sound(0.3 + 0.01 * (index % 20), seed=index), 16_000)
+    write(folder / "long.wav", sound(40.0), 16_000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(many: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an undisturbed run makes of `many`."""
+    from processes import start
+
+    out = tmp_path_factory.mktemp("whole") / "out"
+    process = start("enhance", "--model", model_folder, "-j", 1, many, out)
+    assert process.communicate()[1].count(b"failed") == 0
+    assert process.returncode == 0
+    return out

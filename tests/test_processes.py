@@ -16,57 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from processes import ENVIRONMENT, outputs, sound, start, wait_for_outputs
 
 import smle
 from smle.audio import read, write
 from smle.ledger import LEDGER_NAME
-
-ROOT = Path(__file__).resolve().parents[1]
-SMLE = [sys.executable, "-m", "smle_cli"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"}
-
-
-def sound(
-    seconds: float, sample_rate: int = 16_000, channels: int = 1, seed: int = 0
-) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    t = np.arange(round(seconds * sample_rate)) / sample_rate
-    tone = np.sin(2 * np.pi * 300 * t) * (np.sin(2 * np.pi * 1.5 * t) > 0)
-    return (0.2 * tone + 0.05 * rng.standard_normal((channels, t.size))).astype(np.float32)
-
-
-def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, **options}
-    return subprocess.Popen([*SMLE, *map(str, arguments)], **options)  # type: ignore[call-overload,no-any-return]
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != LEDGER_NAME
-    }
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two hundred short files and a longer one."""
-    folder = tmp_path_factory.mktemp("many")
-    for index in range(200):
-        path = folder / f"{index % 7}" / f"{index}.{'flac' if index % 3 else 'wav'}"
-        path.parent.mkdir(exist_ok=True)
-        write(path, sound(0.3 + 0.01 * (index % 20), seed=index), 16_000)
-    write(folder / "long.wav", sound(40.0), 16_000)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(many: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("whole") / "out"
-    process = start("enhance", "--model", model_folder, "-j", 1, many, out)
-    assert process.communicate()[1].count(b"failed") == 0
-    assert process.returncode == 0
-    return out
 
 
 def test_help_and_version_load_neither_torch_nor_a_command() -> None:
@@ -210,11 +164,6 @@ def test_an_interrupt_ends_it_at_once_and_leaves_nothing_half_done(
         assert 0 < len(made) < len(whole)
         assert [name for name in made if "smle-part" in name] == []
         assert [name for name in made if len(made[name]) != len(whole[name])] == []
-
-
-def wait_for_outputs(out: Path, count: int) -> None:
-    while len(outputs(out)) < count:
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
