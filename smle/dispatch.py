@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ _UNORDERED: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 
 
 
 class DispatchError(SmleError):
-    """The workers cannot be reached, or a piece of work ends every process that takes it up."""
+    """The work cannot be handed out."""
 
 
 def cpu_count() -> int:
@@ -50,7 +51,8 @@ def dispatch(
         scheduler: Address of a Dask scheduler, whose workers are used instead.
 
     Raises:
-        DispatchError: The scheduler or its workers cannot be reached.
+        DispatchError: A scheduler is given, but Dask is not installed.
+        ClusterError: The scheduler or its workers cannot be reached.
     """
     if scheduler is None and jobs == 1:
         yield from map(work, tasks)
@@ -128,38 +130,23 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
             raise
         return
-    client = _client(scheduler)
     try:
-        with parallel_config("dask", client=client):
+        from smle.cluster import ClusterBackend, connect
+    except ImportError as error:
+        raise DispatchError(
+            "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
+        ) from error
+    client = connect(scheduler)
+    try:
+        with parallel_config(ClusterBackend(client=client)):
             yield lambda: Parallel(-1, pre_dispatch="3*n_jobs", **_UNORDERED)
     finally:
         client.close()
 
 
-def _client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise DispatchError(
-            "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
-        ) from error
-    try:
-        client: Any = Client(address, timeout=5, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise DispatchError(
-            f"no scheduler answers at {address!r}; start one with: dask scheduler"
-        ) from error
-    if not client.scheduler_info()["workers"]:
-        client.close()
-        raise DispatchError(
-            f"the scheduler at {address} has no workers; start some with: dask worker {address}"
-        )
-    return client
-
-
 def _died() -> tuple[type[Exception], ...]:
-    try:
-        from distributed.scheduler import KilledWorker
-    except ImportError:
+    if "smle.cluster" not in sys.modules:
         return (BrokenExecutor,)
+    from smle.cluster import KilledWorker
+
     return (BrokenExecutor, KilledWorker)

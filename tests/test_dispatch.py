@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from smle.dispatch import DispatchError, dispatch
+from smle.errors import SmleError
 
 Numbers = tuple[int, ...]
 
@@ -92,5 +94,16 @@ def test_tasks_are_taken_up_only_a_few_ahead() -> None:
 
 def test_a_scheduler_that_does_not_answer_is_said() -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(DispatchError, match=r"no scheduler answers at 'tcp://127.0.0.1:9'"):
+    with pytest.raises(SmleError, match=r"no scheduler answers at 'tcp://127.0.0.1:9'"):
         list(dispatch(tasks(), double, split=split, lost=lost, scheduler="tcp://127.0.0.1:9"))
+
+
+def test_a_deadly_piece_is_lost_alone_on_a_cluster() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        cluster.scheduler.allowed_failures = 0
+        address = cluster.scheduler_address
+        results = dispatch(tasks(), die_at_thirteen, split=split, lost=lost, scheduler=address)
+        assert flat(results) == sorted([2 * n for n in range(40) if n != 13] + [-13])
