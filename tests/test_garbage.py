@@ -1,0 +1,45 @@
+"""Five hundred broken files: a clear line each, nothing else."""
+
+from __future__ import annotations
+
+import json
+import resource
+from pathlib import Path
+
+import garbage
+import numpy as np
+from processes import outputs, start
+
+from smle.audio import read
+
+
+def test_garbage_is_refused_file_by_file(tmp_path: Path, model_folder: Path) -> None:
+    count = garbage.make(tmp_path / "in")
+    assert count >= 500
+    before = outputs(tmp_path / "in")
+    process = start(
+        *("enhance", "--model", model_folder, "-j", 2, "--report", tmp_path / "r.json"),
+        *(tmp_path / "in", tmp_path / "out"),
+    )
+    _, err = process.communicate(timeout=500)
+    said = err.decode()
+    assert process.returncode == 3, said
+    assert outputs(tmp_path / "in") == before
+    assert "Traceback" not in said
+    assert "process died" not in said
+    files = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert len(files) == count
+    failed = [file for file in files if file["status"] == "failed"]
+    assert 100 < len(failed) < count
+    for file in failed:
+        assert "\n" not in file["error"]
+        assert said.splitlines().count(f"failed: {file['error']}") == 1
+    made = outputs(tmp_path / "out")
+    assert len(made) == count - len(failed)
+    for name in made:
+        audio, _ = read(tmp_path / "out" / name)
+        assert np.isfinite(audio).all()
+    for name in garbage.KINDS:
+        assert f"whole.{name}" in made
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    assert largest < 1000, f"{largest:.0f} MB"
