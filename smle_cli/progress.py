@@ -32,7 +32,9 @@ class BatchProgress:
         self._streamed_s = 0.0
         self._start = self._last_line = time.monotonic()
         self._console = console
-        self._bar = _Bar(console, seconds or files) if console and console.is_terminal else None
+        self._bar = (
+            ProgressBar(console, seconds or files) if console and console.is_terminal else None
+        )
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -83,7 +85,14 @@ class BatchProgress:
             )
 
 
-class _Bar:
+class ProgressBar:
+    """A bar with words and the time left; a context manager.
+
+    Args:
+        console: A terminal.
+        total: What counts as all of it.
+    """
+
     def __init__(self, console: Console, total: float) -> None:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
         from rich.progress import TimeRemainingColumn as Remaining
@@ -98,13 +107,15 @@ class _Bar:
         )
         self._task = self._progress.add_task("", total=total)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._progress.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def show(self, completed: float, words: str) -> None:
+        """Move the bar and change the words."""
         self._progress.update(self._task, completed=completed, description=words)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from smle.stage import Progress
+    from smle.stage import Progress, Watch
 
 STAGES = ("all", "generalist", "specialists", "gate", "finetune")
-LINE_EVERY_S = 10.0
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -35,6 +34,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--start-from", type=FOLDER, help="Begin with this model's weights.")
 @click.option("--resume", is_flag=True, help="Go on where RUN stopped.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--log", type=click.Path(path_type=Path), help="Folder for TensorBoard events.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 def train(
     recipe: Path,
@@ -49,6 +49,7 @@ def train(
     start_from: Path | None,
     resume: bool,
     device: str,
+    log: Path | None,
     quiet: bool,
 ) -> None:
     """Train the model of RECIPE on CORPUS; RUN/model is the result.
@@ -59,6 +60,8 @@ def train(
     from smle.training import STAGES as ALL_STAGES
     from smle.training import Material
     from smle.training import train as train_model
+    from smle_cli.consoles import message_console
+    from smle_cli.training_progress import TrainingProgress
 
     material = Material(
         speech=speech or _inside(corpus, "speech"),
@@ -66,34 +69,30 @@ def train(
         rooms=rooms or _rooms(corpus),
         cache=cache,
     )
-    folder = train_model(
-        recipe,
-        material,
-        out,
-        stages=tuple(stage for stage in ALL_STAGES if "all" in stages or stage in stages),
-        resume=resume,
-        start_from=start_from,
-        device=_device() if device == "auto" else device,
-        watch=(lambda _: None) if quiet else _Lines(),
-    )
+    with ExitStack() as stack:
+        watches: list[Watch] = []
+        if not quiet:
+            watches.append(stack.enter_context(TrainingProgress(message_console())))
+        if log:
+            from smle.training_log import TensorBoardLog
+
+            watches.append(TensorBoardLog(log))
+
+        def watch(progress: Progress) -> None:
+            for each in watches:
+                each(progress)
+
+        folder = train_model(
+            recipe,
+            material,
+            out,
+            stages=tuple(stage for stage in ALL_STAGES if "all" in stages or stage in stages),
+            resume=resume,
+            start_from=start_from,
+            device=_device() if device == "auto" else device,
+            watch=watch,
+        )
     click.echo(folder)
-
-
-class _Lines:
-    """A line of progress every so often, and for every validation."""
-
-    def __init__(self) -> None:
-        self._said_at = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.score is None and time.monotonic() - self._said_at < LINE_EVERY_S:
-            return
-        self._said_at = time.monotonic()
-        line = f"{progress.stage}: step {progress.step} of {progress.steps}"
-        line += f", loss {progress.loss:.3f}"
-        if progress.score is not None:
-            line += f", validation {progress.score:.3f}"
-        click.echo(line, err=True)
 
 
 def _inside(corpus: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from smle.checkpoint import load_model
@@ -18,6 +19,7 @@ from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
 from smle.stage import Progress
 from smle.training import Material, train
+from smle_cli.train_command import train as train_command
 
 RATE = 16_000
 RECIPE = """
@@ -185,6 +187,19 @@ def test_two_processes_follow_the_loss_of_one(tmp_path, material):
     for (step, one), (same, two) in zip(*curves, strict=True):
         assert step == same
         assert two == pytest.approx(one, abs=2e-3)
+
+
+def test_the_command_trains_logs_and_names_the_model(tmp_path, material):
+    recipe = tmp_path / "toy.toml"
+    recipe.write_text(RECIPE)
+    corpus, run_folder = str(material.speech.parent), tmp_path / "run"
+    arguments = [str(recipe), corpus, "-o", str(run_folder), "--log", str(tmp_path / "log")]
+    result = CliRunner().invoke(train_command, [*arguments, "--stage", "gate"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(run_folder / "model")
+    assert re.search(r"gate: step 6 of 6, loss .*validation .*steps/s", result.stderr)
+    assert load_model(run_folder / "model").expert_names == ("low", "high", "generalist")
+    assert any((tmp_path / "log").iterdir())
 
 
 def test_a_run_is_not_overwritten_unasked(tmp_path, material):
