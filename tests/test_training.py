@@ -84,7 +84,7 @@ def weights(model: Path) -> dict[str, torch.Tensor]:
     return load_file(model / "model.safetensors")
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -102,9 +102,9 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, material, who
         nonlocal updates
         updates += 1
         if updates == stop_at:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path / "cut", material, watch=stop)
     resumed = weights(run(tmp_path / "cut", material, resume=True))
     assert whole.keys() == resumed.keys()
