@@ -32,7 +32,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Mixture:
         The mixture, ready to evaluate.
 
     Raises:
-        ModelError: If recipe or weights are missing, broken, of other shapes, not finite, or absurd.
+        ModelError: If recipe or weights are missing, broken, misshapen, not finite or absurd.
     """
     try:
         recipe = read_recipe(folder / RECIPE_NAME)

@@ -46,9 +46,7 @@ class BandSplit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weights = nn.ParameterList(
-            nn.Parameter(
-                torch.randn(g.bands, g.bins_per_band, channels) / g.bins_per_band**0.5
-            )
+            nn.Parameter(torch.randn(g.bands, g.bins_per_band, channels) / g.bins_per_band**0.5)
             for g in BAND_GROUPS
         )
         self.bias = nn.Parameter(torch.zeros(N_BANDS, channels))
@@ -75,9 +73,7 @@ class BandMerge(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weights = nn.ParameterList(
-            nn.Parameter(
-                0.3 * torch.randn(g.bands, channels, g.bins_per_band) / channels**0.5
-            )
+            nn.Parameter(0.3 * torch.randn(g.bands, channels, g.bins_per_band) / channels**0.5)
             for g in BAND_GROUPS
         )
         bins = sum(group.bands * group.bins_per_band for group in BAND_GROUPS)

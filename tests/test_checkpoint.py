@@ -140,7 +140,7 @@ def test_an_absurd_recipe_is_refused_before_anything_is_allocated(folder, old, n
 
 
 def test_a_missing_model_is_refused_with_the_known_ones():
-    with pytest.raises(ModelError, match="bundled models: .*tiny"):
+    with pytest.raises(ModelError, match=r"bundled models: .*tiny"):
         find_model("no-such-model")
 
 

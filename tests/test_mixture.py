@@ -102,7 +102,7 @@ def test_stored_counts_every_network_and_active_one_with_the_gate():
 @pytest.mark.parametrize("schedule", ["one", "exponential", "sigmoid", "sine", "ten"])
 def test_alpha_stays_between_the_papers_ends_and_freezes_at_ten(schedule):
     values = [alpha_at(schedule, step) for step in range(0, 6000)]
-    assert 0 < min(values) and max(values) <= 10.0
+    assert min(values) > 0 and max(values) <= 10.0
     if max(values) == 10.0:
         first = values.index(10.0)
         assert set(values[first:]) == {10.0}
