@@ -171,10 +171,12 @@ def read(
 
 def _open(path: Path) -> Any:
     try:
-        mode = path.stat().st_mode
+        mode, size = path.stat().st_mode, path.stat().st_size
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise AudioError(f"{shown(path)}: is {kind}; give an audio file")
+        if size == 0:
+            raise AudioError(f"{shown(path)}: is empty; copy it again")
         if path.suffix.lower() in CONTAINER_SUFFIXES:
             from smle.containers import ContainerFile
 

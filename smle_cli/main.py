@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import sys
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,26 @@ def smle() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    _keep_stderr()
     sys.exit(exit_code(arguments))
+
+
+def _keep_stderr() -> None:
+    """Keep standard error to ourselves: decoders in C would say there what they think of a file."""
+    try:
+        own = os.dup(2)
+    except OSError:  # it is closed
+        return
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
+    sys.stderr = TextIOWrapper(
+        FileIO(own, "w"),
+        encoding=sys.stderr.encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+        write_through=True,
+    )
 
 
 def exit_code(arguments: list[str] | None = None) -> int:

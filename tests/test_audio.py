@@ -155,7 +155,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda p: None, "No such file"),
     "folder": (lambda p: p.mkdir(), "is a folder"),
     "text": (lambda p: p.write_text("hello, I am not audio\n" * 50), "no audio"),
-    "empty": (lambda p: p.write_bytes(b""), "no audio|no samples"),
+    "empty": (lambda p: p.write_bytes(b""), "is empty"),
     "no samples": (lambda p: p.write_bytes(header(data=b"")), "holds no samples"),
     "truncated wav": (lambda p: p.write_bytes(header()[:400]), "truncated: 356 of 800 bytes"),
     "truncated flac": (cut_flac, "damaged after|truncated"),

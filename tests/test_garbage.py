@@ -18,22 +18,18 @@ def test_garbage_is_refused_file_by_file(tmp_path: Path, model_folder: Path) -> 
     assert count >= 500
     before = outputs(tmp_path / "in")
     process = start(
-        *("enhance", "--model", model_folder, "-j", 2, "--report", tmp_path / "r.json"),
+        *("enhance", "--model", model_folder, "-j", 2, "--quiet", "--report", tmp_path / "r.json"),
         *(tmp_path / "in", tmp_path / "out"),
     )
     _, err = process.communicate(timeout=500)
     said = err.decode()
     assert process.returncode == 3, said
     assert outputs(tmp_path / "in") == before
-    assert "Traceback" not in said
-    assert "process died" not in said
     files = json.loads((tmp_path / "r.json").read_text())["files"]
     assert len(files) == count
     failed = [file for file in files if file["status"] == "failed"]
     assert 100 < len(failed) < count
-    for file in failed:
-        assert "\n" not in file["error"]
-        assert said.splitlines().count(f"failed: {file['error']}") == 1
+    assert sorted(said.splitlines()) == sorted(f"failed: {file['error']}" for file in failed)
     made = outputs(tmp_path / "out")
     assert len(made) == count - len(failed)
     for name in made:
