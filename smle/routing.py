@@ -59,7 +59,8 @@ class Routing:
     @property
     def probability(self) -> float:
         """Mean probability of the dominant expert while it ran."""
-        own = [s for s in self._all() if s.expert == self.dominant]
+        dominant = self.dominant
+        own = [s for s in self._all() if s.expert == dominant]
         seconds = sum(s.stop_s - s.start_s for s in own)
         if seconds <= 0:
             return 0.0
