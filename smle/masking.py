@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,9 @@ class RoutedMasker:
         self._gate_step = gate_step(self._gate)
         self._evidence_state = self._evidence.start(self._gate_state.new_zeros(rows, n_specialists))
         self._steps: dict[int, Step] = {}
-        self._past: Tensor | None = None  # features (rows, up to warm_up_frames, bins)
+        # Pieces of features (rows, frames, bins) that cover the last warm_up_frames.
+        self._past: deque[Tensor] = deque()
+        self._past_frames = 0
         first = self._names.index(recipe.start_name)
         self._current = [first] * rows if route is None else list(route)
         self._running: list[_Group] = []  # one for each expert that runs
@@ -129,9 +132,7 @@ class RoutedMasker:
         """Let the gate hear the frames that were just masked, and decide if it is time."""
         due = self._times.next_after(self._frame)
         self._frame += features.shape[1]
-        if self._warm_up_frames:
-            past = features if self._past is None else torch.cat([self._past, features], 1)
-            self._past = past[:, -self._warm_up_frames :]
+        self._remember(features)
         if self._route is not None:
             return
         logits = self._logits(features)
@@ -172,9 +173,16 @@ class RoutedMasker:
     def _warmed_up(self, expert: int, rows: list[int]) -> State:
         """State of an expert that has heard the frames just past."""
         state = self._experts[expert].start(len(rows))
-        if self._past is not None:
-            _, state = self._experts[expert](self._past[rows], state)
+        if self._past and self._warm_up_frames:
+            past = torch.cat(list(self._past), 1)[rows, -self._warm_up_frames :]
+            _, state = self._experts[expert](past, state)
         return state
+
+    def _remember(self, features: Tensor) -> None:
+        self._past.append(features)
+        self._past_frames += features.shape[1]
+        while self._past_frames - self._past[0].shape[1] >= self._warm_up_frames:
+            self._past_frames -= self._past.popleft().shape[1]
 
     def _advance(self, features: Tensor) -> Tensor:
         """Mask frames between two events."""
