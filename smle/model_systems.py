@@ -21,12 +21,10 @@ from smle.model_folders import WEIGHTS_NAME, find_model, read_bundled_recipe
 from smle.pairs import Condition, Pair
 from smle.recipe import Recipe
 from smle.scoring import Audio, Fact, SystemEstimate
-from smle.systems import System
+from smle.systems import KINDS, System
 
 if TYPE_CHECKING:
     from smle.enhancer import Enhancer
-
-KINDS = ("generalist", "routed", "dense", "oracle", "best")
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,9 @@ class ModelSystems:
     def _titles(self) -> list[str]:
         if len(self.models) == 1:
             return [""]
-        return [f"{Path(model).name} " for model in self.models]
+        names = [Path(model).name for model in self.models]
+        unique = names if len(set(names)) == len(names) else self.models
+        return [f"{name} " for name in unique]
 
     def _run(
         self, enhancer: Enhancer, noisy: Audio, rate: int, pair: Pair, clean: Audio | None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from smle.condition_groups import group_by
 from smle.evaluation import Evaluation
 from smle.gate_summary import summarise_gates
+from smle.pairs import Condition
 from smle.score_table import ScoreTable
 from smle.scoring import NOISY
 from smle.statistics import RESAMPLES, compare, summarise
@@ -108,7 +109,7 @@ def _comparisons(table: ScoreTable, seed: int, resamples: int) -> list[dict[str,
 
 def _conditions(table: ScoreTable, seed: int, resamples: int) -> dict[str, list[dict[str, Any]]]:
     found = {}
-    for name, values in table.conditions.items():
+    for name, values in {**table.conditions, **_clusters(table)}.items():
         groups = []
         for group in group_by(values):
             part = table.values[group.files]
@@ -128,6 +129,17 @@ def _conditions(table: ScoreTable, seed: int, resamples: int) -> dict[str, list[
         if groups:
             found[name] = groups
     return found
+
+
+def _clusters(table: ScoreTable) -> dict[str, tuple[Condition | None, ...]]:
+    """Return the true cluster of each file, for each model that has a gate."""
+    gated = [s for s in table.systems if any("truth" in file.get(s, {}) for file in table.facts)]
+    return {
+        "cluster" if len(gated) == 1 else f"cluster of {system}": tuple(
+            file.get(system, {}).get("truth") for file in table.facts
+        )
+        for system in gated
+    }
 
 
 def _failures(table: ScoreTable) -> list[dict[str, Any]]:

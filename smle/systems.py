@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from smle.pairs import Pair
 from smle.scoring import NOISY
 
+KINDS = ("generalist", "routed", "dense", "oracle", "best")
+"""How a model is run."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -15,8 +18,7 @@ class System:
 
     Args:
         name: In tables.
-        kind: "noisy", "estimate" for files, or how a model is run: "generalist", "routed",
-            "dense", "oracle" or "best".
+        kind: "noisy", "estimate" for files, or one of KINDS.
         model: The model it runs; "" for files.
         cost: Parameters and MMAC/s by name, as far as they mean something for it.
         experts: Names of the experts that may run in it.

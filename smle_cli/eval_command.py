@@ -234,7 +234,7 @@ def _matched(
             raise click.UsageError("give a folder to score, or --pairs FILE")
         if enhances and noisy is not None:
             raise click.UsageError("with --model the first folder is the noisy one; drop --noisy")
-        estimates = dict(_named(system) for system in systems)
+        estimates = _estimates(systems, enhances=enhances)
         if enhances:
             noisy = scored
         else:
@@ -248,13 +248,20 @@ def _matched(
     return matched
 
 
-def _named(system: str) -> tuple[str, Path]:
-    name, separator, place = system.partition("=")
-    if not (name and separator and place):
-        raise click.UsageError(f"--system {system!r}: write NAME=DIR")
-    if name == "noisy":
-        raise click.UsageError("--system noisy=...: that name is taken; use --noisy")
-    return name, Path(place)
+def _estimates(systems: tuple[str, ...], *, enhances: bool) -> dict[str, Path]:
+    from smle.systems import KINDS
+
+    taken = {"noisy", *(KINDS if enhances else ())}
+    estimates: dict[str, Path] = {}
+    for system in systems:
+        name, separator, place = system.partition("=")
+        if not (name and separator and place):
+            raise click.UsageError(f"--system {system!r}: write NAME=DIR")
+        if name in taken:
+            raise click.UsageError(f"--system {system!r}: the name {name} is taken; use another")
+        taken.add(name)
+        estimates[name] = Path(place)
+    return estimates
 
 
 def _models(models: tuple[str, ...], route: str) -> ModelSystems | None:

@@ -125,7 +125,9 @@ def _table(first: str) -> Table:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)
+    from smle.paths import shown
+
+    console.print(shown(text), markup=False, soft_wrap=True)
 
 
 def _text(cell: str) -> Any:

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,7 +81,9 @@ def test_less_is_asked_of_distances(run: Run) -> None:
         (("good", "clean", "--metrics", "si-sdri"), "si-sdri needs the noisy files"),
         (("good", "--metrics", "si-sdr"), "si-sdr needs the clean files"),
         (("good", "clean", "--system", "poor"), "write NAME=DIR"),
-        (("good", "clean", "--system", "noisy=poor"), "that name is taken"),
+        (("good", "clean", "--system", "noisy=poor"), "the name noisy is taken"),
+        (("good", "clean", "--system", "a=poor", "--system", "a=good"), "the name a is taken"),
+        (("noisy", "clean", "--model", "base", "--system", "routed=good"), "routed is taken"),
         (("noisy", "clean", "--model", "base", "--noisy", "noisy"), "drop --noisy"),
         (("good", "clean", "--pairs", "list.csv"), "leave out folders"),
         (("good", "clean", "--fail-under", "si-sdr=loud"), "write METRIC=NUMBER"),
@@ -150,6 +157,55 @@ def test_a_late_tool_is_told_so(
     assert "late comes 64 samples late (median); removed" in capsys.readouterr().out
 
 
+def test_names_that_cannot_be_printed_are_escaped(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_folders(tmp_path, 0.3)
+    (root / "good" / "file0.wav").rename(root / "good" / "file\udcff\x1b[1m.wav")
+    report = ("--report", tmp_path / "r")
+    assert run(root / "good", root / "clean", "--metrics", "si-sdr", *report) == 0
+    assert "file\\udcff\\x1b[1m.wav" in capsys.readouterr().out
+
+
+def test_scoring_files_and_asking_for_help_load_no_torch(folders: Path) -> None:
+    program = (
+        "import sys; from smle_cli.main import exit_code;"
+        "code = exit_code(sys.argv[1:]); sys.exit(code or 9 * ('torch' in sys.modules))"
+    )
+    root = Path(__file__).resolve().parents[1]
+    for arguments in (["--help"], ["good", "clean", "--metrics", "si-sdr", "--jobs", "1"]):
+        command = [sys.executable, "-c", program, "eval", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        done = subprocess.run(
+            command, cwd=folders, env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_with_130_and_loses_nothing(folders: Path, tmp_path: Path) -> None:
+    rows = [f"p{n},good/file{n % 2 * 2}.wav,clean/file{n % 2 * 2}.wav" for n in range(600)]
+    listing = folders / "many.csv"
+    listing.write_text("\n".join(["name,estimate,clean", *rows]))
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "smle_cli", "eval", "--pairs", str(listing), "--jobs", "2"]
+    command += ["--metrics", "sdr,lsd", "--report", str(tmp_path / "r"), "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    log = tmp_path / "r" / "scores.jsonl"
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    while not log.exists() or log.read_bytes().count(b"\n") < 20:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    _, error = run.communicate()
+    assert run.returncode == 130
+    assert b"interrupted" in error
+    assert b"Traceback" not in error
+    before = log.read_bytes()
+    subprocess.run([*command, "--resume"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert log.read_bytes().startswith(before)
+    assert json.loads((tmp_path / "r" / "summary.json").read_text())["pairs"]["scored"] == 600
+
+
 def test_models_are_run_in_every_way_there_is(
     run: Run, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,5 +219,6 @@ def test_models_are_run_in_every_way_there_is(
     kinds = [system["kind"] for system in summary["systems"]]
     assert kinds[:4] == ["noisy", "generalist", "routed", "dense"]
     assert kinds[-1] == "best"
+    assert summary["conditions"]["snr_db"][0]["scores"]["routed"]["si_sdr_db"]["count"] == 2
     assert "switches a minute" in out
     assert "MMAC/s" in out

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,10 +83,21 @@ def test_costs_count_what_runs_and_what_is_stored(model_folder: Path) -> None:
     assert systems["oracle"] == {}
 
 
-def test_two_models_stand_side_by_side_with_their_names(model_folder: Path) -> None:
-    names = [system.name for system in ModelSystems((str(model_folder), "base")).systems()]
+def test_two_models_stand_side_by_side_with_their_names(model_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(model_folder, tmp_path / "other")
+    models = ModelSystems((str(model_folder), str(tmp_path / "other")))
+    names = [system.name for system in models.systems()]
     assert names[0] == f"{model_folder.name} generalist"
-    assert "base routed" in names
+    assert "other routed" in names
+
+
+def test_two_folders_of_one_name_are_told_apart_by_their_paths(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / model_folder.name
+    shutil.copytree(model_folder, other)
+    names = [system.name for system in ModelSystems((str(model_folder), str(other))).systems()]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(

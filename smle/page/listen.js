@@ -160,13 +160,15 @@ function listenToKeys() {
   byId("play").addEventListener("click", toggle);
   byId("player").addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const onSignal = event.target.getAttribute("role") === "radio";
+    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
     const digit = Number(event.key);
     if (event.key === " " && event.target.id !== "play") toggle();
     else if (digit >= 1 && digit <= player.signals.length) hear(digit - 1);
-    else if (event.key === "ArrowLeft") seek(now() - 1);
-    else if (event.key === "ArrowRight") seek(now() + 1);
+    else if (step && onSignal) hear((player.heard + step + player.signals.length) % player.signals.length);
+    else if (event.key === "ArrowLeft" || event.key === "ArrowRight") seek(now() + step);
     else return;
     event.preventDefault();
-    if (event.target.role === "radio") byId("signals").children[player.heard].focus();
+    if (onSignal) byId("signals").children[player.heard].focus();
   });
 }
