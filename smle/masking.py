@@ -181,7 +181,7 @@ class RoutedMasker:
     def _remember(self, features: Tensor) -> None:
         self._past.append(features)
         self._past_frames += features.shape[1]
-        while self._past_frames - self._past[0].shape[1] >= self._warm_up_frames:
+        while self._past and (self._past_frames - self._past[0].shape[1] >= self._warm_up_frames):
             self._past_frames -= self._past.popleft().shape[1]
 
     def _advance(self, features: Tensor) -> Tensor:

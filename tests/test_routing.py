@@ -41,6 +41,15 @@ def test_frames_in_pieces_are_masked_as_in_one():
     torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=1e-6, rtol=0)
 
 
+def test_experts_may_come_without_warm_up_and_without_fade():
+    sudden = RoutingConfig(segment_s=0.2, evidence_s=0.1, margin=0.0, warm_up_s=0.0, fade_s=0.0)
+    model = mixture(routing=sudden)
+    features = torch.rand(2, 60, 257) * torch.rand(2, 60, 1) * 3
+    masker = RoutedMasker(model, 2)
+    assert masker(features).shape == features.shape
+    assert masker.routing(range(2)).switches > 0
+
+
 def test_the_mask_of_frames_does_not_depend_on_later_frames():
     model = mixture(SUBBAND)
     features = torch.rand(1, 120, 257)
