@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: setup test check lint types layers wheel-check demo slow clean
+.PHONY: setup test check lint types layers wheel-check demo picture slow clean
 .DEFAULT_GOAL := test
 
 setup: $(VENV)/dev.stamp
@@ -57,6 +57,11 @@ demo: $(VENV)/demo.stamp
 	$(if $(NOISY),,$(BIN)/python examples/noisy_speech.py demo/noisy)
 	$(BIN)/smle enhance $(if $(NOISY),"$(NOISY)",demo/noisy) demo/clean --force
 	@echo "Listen: $(if $(NOISY),$(NOISY),demo/noisy) and demo/clean"
+
+# The picture at the top of README.md.
+picture: setup
+	$(BIN)/python examples/noisy_speech.py demo/noisy
+	$(BIN)/python examples/draw_routing.py demo/noisy/outside/interview.wav docs/before_after.png
 
 model-%: setup
 	$(BIN)/smle train models/$*/recipe.toml $(CORPUS) -o runs/$* --resume
