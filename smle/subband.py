@@ -46,7 +46,7 @@ class BandSplit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weights = nn.ParameterList(
-            nn.Parameter(torch.randn(g.bands, g.bins_per_band, channels) / g.bins_per_band**0.5)
+            nn.Parameter(_normal((g.bands, g.bins_per_band, channels), g.bins_per_band**-0.5))
             for g in BAND_GROUPS
         )
         self.bias = nn.Parameter(torch.zeros(N_BANDS, channels))
@@ -73,7 +73,7 @@ class BandMerge(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weights = nn.ParameterList(
-            nn.Parameter(0.3 * torch.randn(g.bands, channels, g.bins_per_band) / channels**0.5)
+            nn.Parameter(_normal((g.bands, channels, g.bins_per_band), 0.3 * channels**-0.5))
             for g in BAND_GROUPS
         )
         bins = sum(group.bands * group.bins_per_band for group in BAND_GROUPS)
@@ -198,3 +198,11 @@ class SubbandNetwork(nn.Module):
                 else:
                     once += parameter.numel()
         return int(N_BANDS * shared + once)
+
+
+def _normal(shape: tuple[int, ...], deviation: float) -> Tensor:
+    # On the meta device, where models are shaped before they are loaded, there is nothing to draw,
+    # and to try would import a compiler, which takes seconds.
+    if torch.get_default_device().type == "meta":
+        return torch.empty(shape)
+    return torch.randn(shape) * deviation
