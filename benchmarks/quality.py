@@ -2,7 +2,7 @@
 
 python benchmarks/quality.py --clean DIR --noisy DIR [--pairs pairs.csv] [--model NAME ...]
                              [--peer NAME ...] [--metric NAME ...] [--cache DIR]
-                             --out FILE.{md,csv,json} ...
+                             [--jobs N] --out FILE.{md,csv,json} ...
 
 Each model runs as it is shipped, hard-routed by segment, and its generalist alone; each peer runs
 with the settings its authors chose. Peers need packages of their own; one that is missing is
@@ -50,12 +50,12 @@ TIMING = (
     "included, loading left out; a busy machine makes all of them slower."
 )
 
-# Here, not in the library: a benchmark's own question.
-METRICS.update(HIGH_BAND_METRICS)
-
 
 def score(
-    pairs: Sequence[Pair], rule: ScoringRule, groups: Sequence[tuple[Systems, Path]]
+    pairs: Sequence[Pair],
+    rule: ScoringRule,
+    groups: Sequence[tuple[Systems, Path]],
+    jobs: int = 1,
 ) -> tuple[Evaluation, list[System]]:
     """Score groups of systems on the same pairs, and put them into one table.
 
@@ -63,6 +63,7 @@ def score(
         pairs: What to score.
         rule: How.
         groups: Systems, each group with the folder where its scores are kept.
+        jobs: Processes.
 
     Returns:
         The scores, and what the systems are, the noisy signal first.
@@ -78,7 +79,9 @@ def score(
         names = [NOISY, *(system.name for system in named)]
         print(f"{len(pairs)} pairs: {', '.join(names)}", file=sys.stderr)
         with ScoreLog(path, settings, resume=True) as log:
-            unusable |= evaluate(pairs, rule, names, enhance=group, log=log, on_pair=_dot).unusable
+            unusable |= evaluate(
+                pairs, rule, names, enhance=group, jobs=jobs, log=log, on_pair=_dot
+            ).unusable
         print(file=sys.stderr)
         logged = ScoreLog(path, settings, resume=True)
         for pair in pairs:
@@ -113,7 +116,7 @@ def main() -> None:
         ]
         if options.model:
             groups.append((ModelRoutes(options.model), Path(fresh)))
-        evaluation, systems = score(pairs, ScoringRule(metrics), groups)
+        evaluation, systems = score(pairs, ScoringRule(metrics), groups, options.jobs)
     times = cpu_s_per_audio_s([group for group, _ in groups], pairs)
     summary: dict[str, Any] = {
         "command": shlex.join(["python", *sys.argv]),
@@ -145,6 +148,7 @@ def _options() -> argparse.Namespace:
         "--metric", nargs="*", default=METRIC_NAMES, metavar="NAME", choices=METRICS
     )
     parser.add_argument("--cache", type=Path, metavar="DIR")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that score")
     parser.add_argument("--out", type=Path, nargs="+", required=True, metavar="FILE")
     options = parser.parse_args()
     if unknown := [str(path) for path in options.out if path.suffix not in FORMATS]:

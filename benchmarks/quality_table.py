@@ -14,7 +14,6 @@ from smle.whole_files import write_whole
 COSTS = ("active_parameters", "stored_parameters", "mmac_per_s", "cpu_s_per_audio_s")
 # What must be better than a peer's for a model to be better than the peer.
 VERDICT = ("si_sdri_db", "pesq_wb", "estoi", "dnsmos_ovrl")
-_WITH_INTERVAL = "si_sdri_db"
 _NOT_SHOWN = ("dnsmos_p808",)
 
 
@@ -56,35 +55,37 @@ def as_markdown(summary: dict[str, Any]) -> str:
     lines = [
         f"# Quality on {pairs['scored']} pairs, {60 * pairs['hours']:.1f} minutes",
         "",
-        f"{summary['created']}, {summary['machine']}. Means over files; SI-SDRi with its 95 % "
-        f"bootstrap interval. {summary['timing']}",
+        f"{summary['created']}, {summary['machine']}. Means over files; "
+        f"{columns[0]['label']} with its 95 % bootstrap interval. {summary['timing']}",
         "",
         *_table(
             ["system", "active", "stored", "MMAC/s", "CPU s per audio s", *map(_head, columns)],
             [
                 [system["name"], *_costs(system["cost"])]
-                + [_cell(system["scores"][column["name"]], column) for column in columns]
+                + [_with_interval(system["scores"][columns[0]["name"]], columns[0])]
+                + [_cell(system["scores"][column["name"]], column) for column in columns[1:]]
                 for system in summary["systems"]
             ],
         ),
         "",
         *(f"- {name}: {definition}" for name, definition in summary["definitions"].items()),
     ]
-    lines += (
-        ["", *(f"Skipped: {line}" for line in summary["skipped"])] if summary["skipped"] else []
-    )
+    lines += [f"- Skipped: {line}" for line in summary["skipped"]]
     for system in summary["systems"]:
         if system["kind"] == "routed":
             lines += ["", *_against_the_others(summary, system["name"])]
     if groups := summary["conditions"].get("snr_db"):
-        column = next(column for column in columns if column["name"] == _WITH_INTERVAL)
+        first = columns[0]
         systems = [system["name"] for system in summary["systems"]]
         cells = [
-            [name, *(_cell(group["scores"][name][_WITH_INTERVAL], column) for group in groups)]
+            [
+                name,
+                *(_with_interval(group["scores"][name][first["name"]], first) for group in groups),
+            ]
             for name in systems
         ]
         heads = [f"{group['label']} dB ({group['count']} files)" for group in groups]
-        lines += ["", f"## {_head(column)} by SNR", "", *_table(["system", *heads], cells)]
+        lines += ["", f"## {_head(first)} by SNR", "", *_table(["system", *heads], cells)]
     failures = [
         f"- {failure['metric']} of {failure['system']}: {failure['count']} files, such as "
         f"{failure['examples'][0]['name']} ({failure['examples'][0]['reason']})"
@@ -137,12 +138,13 @@ def _gain(found: dict[str, Any], sign: int, column: dict[str, Any]) -> str:
     return f"**{mean}** [{low}, {high}]" if found["clear"] else f"{mean} [{low}, {high}]"
 
 
-def _cell(score: dict[str, Any], column: dict[str, Any]) -> str:
-    if score["mean"] is None:
-        return "-"
-    keys = ("mean", "low", "high") if column["name"] == _WITH_INTERVAL else ("mean",)
-    mean, *ends = (f"{score[key]:z.{column['decimals']}f}" for key in keys)
-    return f"{mean} [{', '.join(ends)}]" if ends else mean
+def _cell(score: dict[str, Any], column: dict[str, Any], key: str = "mean") -> str:
+    return "-" if score[key] is None else f"{score[key]:z.{column['decimals']}f}"
+
+
+def _with_interval(score: dict[str, Any], column: dict[str, Any]) -> str:
+    mean, low, high = (_cell(score, column, key) for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def _costs(cost: dict[str, float]) -> list[str]:

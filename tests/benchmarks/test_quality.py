@@ -97,6 +97,15 @@ def test_the_cache_scores_a_peer_once(run: Run, counted: list[str], pairs: Path)
     assert first["half"]["si_sdr_db"] == second["half"]["si_sdr_db"]
 
 
+def test_several_processes_score_the_same(run: Run, model_folder: Path) -> None:
+    options = ("--peer", "--model", str(model_folder), "--metric", "si-sdr", "high-band-voiced")
+    one, two = run(*options), run(*options, "--jobs", "2")
+    assert list(one) == list(two)
+    for name, row in one.items():
+        for column in ("si_sdr_db", "high_band_error_db_voiced"):
+            assert float(row[column]) == pytest.approx(float(two[name][column]), abs=1e-4)
+
+
 def test_a_missing_peer_is_skipped_with_its_remedy(
     run: Run, monkeypatch: pytest.MonkeyPatch, pairs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
