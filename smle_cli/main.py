@@ -70,7 +70,12 @@ def smle() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     _keep_stderr()
-    sys.exit(exit_code(arguments))
+    code = exit_code(arguments)
+    if code == INTERRUPTED:
+        # All is tidied up; whoever interrupts will not wait for libraries to say farewell.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _keep_stderr() -> None:
