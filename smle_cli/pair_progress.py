@@ -26,7 +26,8 @@ class PairProgress:
         self._console = console
         self._total = total
         self._done = 0
-        self._start = self._last_line = time.monotonic()
+        self._done_at_last_line = 0
+        self._last_line = time.monotonic()
         self._bar = None
         if console is not None and console.is_terminal:
             self._bar = Progress(
@@ -58,10 +59,14 @@ class PairProgress:
         if self._bar is not None:
             self._bar.advance(self._task)
         elif self._console is not None and time.monotonic() - self._last_line >= LINE_EVERY_S:
-            self._last_line = time.monotonic()
-            left_s = (self._last_line - self._start) / self._done * (self._total - self._done)
+            now = time.monotonic()
+            # By the pairs since the last line: those before may have waited for processes to
+            # start, or have come from a log.
+            each_s = (now - self._last_line) / (self._done - self._done_at_last_line)
+            left = f", {duration(each_s * (self._total - self._done))} left"
+            self._last_line, self._done_at_last_line = now, self._done
             self._console.print(
-                f"{self._done} of {self._total} pairs, {duration(left_s)} left",
+                f"{self._done} of {self._total} pairs{left}",
                 markup=False,
                 soft_wrap=True,
             )
