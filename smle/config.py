@@ -95,7 +95,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """The shape of the gate: a GRU over the features, then one logit per specialist."""
+    """The shape of the gate: a linear layer, a GRU, then one logit per specialist."""
 
     hidden_size: int = 32
     layers: int = 1

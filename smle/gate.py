@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from smle.config import GateConfig
 
 
 class Gate(nn.Module):
-    """A causal GRU over the features, one logit per specialist after every frame.
+    """A linear layer and a causal GRU over the features, one logit per specialist and frame.
 
     The papers decide once, after the last frame of an utterance; here every frame has logits, so
     that a decision can be taken at any time (see `smle.routing`).
@@ -27,7 +28,11 @@ class Gate(nn.Module):
 
     def __init__(self, config: GateConfig, n_bins: int, n_specialists: int) -> None:
         super().__init__()
-        self.recurrent = nn.GRU(n_bins, config.hidden_size, config.layers, batch_first=True)
+        # Straight into the GRU, hundreds of features would saturate it from the start.
+        self.input = nn.Linear(n_bins, config.hidden_size)
+        self.recurrent = nn.GRU(
+            config.hidden_size, config.hidden_size, config.layers, batch_first=True
+        )
         self.output = nn.Linear(config.hidden_size, n_specialists)
 
     def start(self, rows: int) -> Tensor:
@@ -45,7 +50,9 @@ class Gate(nn.Module):
         Returns:
             Logits (rows, frames, specialists) and the new state.
         """
-        hidden, after = self.recurrent(features, state.transpose(0, 1).contiguous())
+        hidden, after = self.recurrent(
+            functional.silu(self.input(features)), state.transpose(0, 1).contiguous()
+        )
         return self.output(hidden), after.transpose(0, 1)
 
     @property

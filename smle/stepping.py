@@ -43,11 +43,11 @@ def network_step(network: Network) -> Step:
 def gate_step(gate: Gate) -> Step:
     """Make the one-frame step of a gate; its state is a tuple of one array."""
     layers = [_gru_layer(gate.recurrent, index) for index in range(gate.recurrent.num_layers)]
-    output = _linear(gate.output)
+    first, output = _linear(gate.input), _linear(gate.output)
 
     def step(features: Array, state: Arrays) -> tuple[Array, Arrays]:
         hidden = state[0]
-        x, after = features, np.empty_like(hidden)
+        x, after = _silu(first(features)), np.empty_like(hidden)
         for index, layer in enumerate(layers):
             x = after[:, index] = layer(x, hidden[:, index])
         return output(x), (after,)
