@@ -104,8 +104,8 @@ def _method(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 "Routed runs one specialist at a time, chosen by the gate. Dense runs all of them "
                 "and adds their masks by the gate's weights. Oracle is the specialist of the true "
                 "cluster, best that of the highest SI-SDR on each file: neither can be built. "
-                "CPU s per s is the processor time for a second of audio on one thread of this "
-                "machine.",
+                "Active and stored count parameters; CPU s/s is the processor time for a second of "
+                "audio on one thread of the machine that made this report.",
             )
         )
     versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())

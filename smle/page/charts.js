@@ -7,7 +7,6 @@ function distributionChart(column, width) {
   const svg = canvas(width, bottom + 40, `Distribution of ${withUnit(column)} for each system`);
   const x = scale(shapes.domain, [room + 6, width - 10]);
   xGrid(svg, shapes.domain, x, 4, bottom, width - room, true);
-  const highest = Math.max(...Object.values(shapes.densities).flat(), 1e-9);
   systems.forEach((system, index) => {
     const top = index * height;
     const base = top + height - 6;
@@ -16,11 +15,12 @@ function distributionChart(column, width) {
     svg.append(rowLabel(system.name, room, top, height));
     if (score.mean === null) return;
     const at = (bin) => x(shapes.domain[0] + (bin / (density.length - 1)) * (shapes.domain[1] - shapes.domain[0]));
+    const highest = Math.max(...density);
     const tall = height - (room ? 14 : 24);
     const line = density.map((value, bin) => `${at(bin).toFixed(1)},${(base - (value / highest) * tall).toFixed(1)}`);
     const colour = colourOf(system.name);
     const row = shape("g");
-    if (Math.max(...density) > 0) row.append(
+    if (highest > 0) row.append(
       shape("polygon", { points: `${at(0)},${base} ${line.join(" ")} ${at(density.length - 1)},${base}`, fill: colour, opacity: 0.22 }),
       shape("polyline", { points: line.join(" "), fill: "none", stroke: colour, "stroke-width": 1.5 }));
     row.append(

@@ -79,17 +79,26 @@ function draw(example) {
   tick();
 }
 
+// Who ran when: neighbouring segments of one expert are one run.
 function timeline({ experts, segments }) {
+  const runs = [];
+  for (const segment of segments) {
+    const length = segment.stop_s - segment.start_s;
+    const last = runs.at(-1);
+    if (last?.expert === segment.expert) {
+      last.stop_s = segment.stop_s;
+      last.sure += length * segment.probability;
+    } else runs.push({ ...segment, sure: length * segment.probability });
+  }
   const bar = element("div", { class: "timeline", role: "img",
-    "aria-label": `Experts over time: ${segments.map((s) => `${s.expert} from ${number(s.start_s, 1)} s`).join(", ")}` });
-  segments.forEach((segment, index) => {
-    const goesOn = segments[index - 1]?.expert === segment.expert;
-    const span = element("span", { class: goesOn ? "goes-on" : null, style:
-      `flex:${segment.stop_s - segment.start_s} 0 0;background:${expertColour(experts.indexOf(segment.expert))}` },
-    goesOn ? "" : segment.expert);
-    explain(span, `${segment.expert}\n${number(segment.start_s, 2)} to ${number(segment.stop_s, 2)} s\nprobability ${number(segment.probability, 2)}`);
+    "aria-label": `Experts over time: ${runs.map((run) => `${run.expert} from ${number(run.start_s, 1)} s`).join(", ")}` });
+  for (const run of runs) {
+    const length = run.stop_s - run.start_s;
+    const span = element("span", { style:
+      `flex:${length} 0 0;background:${expertColour(experts.indexOf(run.expert))}` }, run.expert);
+    explain(span, `${run.expert}\n${number(run.start_s, 2)} to ${number(run.stop_s, 2)} s\nprobability ${number(run.sure / length, 2)}`);
     bar.append(span);
-  });
+  }
   return bar;
 }
 

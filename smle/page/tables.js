@@ -10,10 +10,10 @@ function bestIn(column) {
 }
 
 const costs = [
-  ["active_parameters", "Active parameters", quantity],
-  ["stored_parameters", "Stored parameters", quantity],
-  ["mmac_per_s", "MMAC/s", quantity],
-  ["cpu_s_per_audio_s", "CPU s per s", (value) => number(value, 4)],
+  ["active_parameters", "Active parameters", quantity, "Active"],
+  ["stored_parameters", "Stored parameters", quantity, "Stored"],
+  ["mmac_per_s", "MMAC/s", quantity, "MMAC/s"],
+  ["cpu_s_per_audio_s", "CPU seconds per second of audio", (value) => number(value, 4), "CPU s/s"],
 ].filter(([key]) => systems.some((system) => system.cost && system.cost[key] !== undefined));
 
 function summaryTable() {
@@ -22,11 +22,11 @@ function summaryTable() {
     ["name", "System", (system) => system.name],
     ...columns.map((column) => [
       column.name, withUnit(column), (system) => system.scores[column.name].mean]),
-    ...costs.map(([key, label]) => [key, label, (system) => system.cost?.[key] ?? null]),
+    ...costs.map(([key, label, , short]) => [key, short, (system) => system.cost?.[key] ?? null, label]),
   ];
   const body = element("tbody");
-  const heads = headings.map(([key, label, value]) => {
-    const head = element("th", { scope: "col", "aria-sort": "none", "data-key": key });
+  const heads = headings.map(([key, label, value, title]) => {
+    const head = element("th", { scope: "col", "aria-sort": "none", "data-key": key, title: title ?? null });
     head.append(element("button", { type: "button", onclick: () => sort(head, key, value) }, label));
     return head;
   });
