@@ -13,6 +13,7 @@ from joblib._dask import DaskDistributedBackend
 from smle.errors import SmleError
 
 ANSWER_WITHIN_S = 5
+WORKERS_BACK_WITHIN_S = 60
 
 
 class ClusterError(SmleError):
@@ -24,7 +25,12 @@ class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """Cores of the cluster; never one, for which joblib would work in this process instead."""
-        return max(2, int(super().effective_n_jobs(n_jobs)))
+        try:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+        except TimeoutError as error:
+            raise ClusterError(
+                f"the scheduler has had no worker for {WORKERS_BACK_WITHIN_S} s; start some, resume"
+            ) from error
 
     def submit(self, func: Any, callback: Callable[[Any], None]) -> Future[Any]:
         """Hand out a task, and let its failure be known as well as its result."""

@@ -131,14 +131,15 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
             raise
         return
     try:
-        from smle.cluster import ClusterBackend, connect
+        from smle.cluster import WORKERS_BACK_WITHIN_S, ClusterBackend, connect
     except ImportError as error:
         raise DispatchError(
             "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
         ) from error
     client = connect(scheduler)
     try:
-        with parallel_config(ClusterBackend(client=client)):
+        backend = ClusterBackend(client=client, wait_for_workers_timeout=WORKERS_BACK_WITHIN_S)
+        with parallel_config(backend):
             yield lambda: Parallel(-1, pre_dispatch="3*n_jobs", **_UNORDERED)
     finally:
         client.close()
