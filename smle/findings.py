@@ -57,7 +57,7 @@ def findings(summary: dict[str, Any]) -> list[str]:
         if systems[other]["model"] != systems[name]["model"] and systems[other]["kind"] in _PARTS:
             continue
         found = comparison["differences"][column["name"]]
-        if found["mean"] is None:
+        if found["low"] is None:
             continue
         gain = sign * found["mean"]
         decimals, unit = column["decimals"], f" {column['unit']}".rstrip()

@@ -142,8 +142,11 @@ def _titled(column: dict[str, Any]) -> str:
 def _cell(score: dict[str, Any], column: dict[str, Any]) -> str:
     if score["mean"] is None:
         return "-"
-    mean, low, high = (f"{score[key]:z.{column['decimals']}f}" for key in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+    decimals = column["decimals"]
+    mean = f"{score['mean']:z.{decimals}f}"
+    if score["low"] is None:
+        return mean
+    return f"{mean} [{score['low']:z.{decimals}f}, {score['high']:z.{decimals}f}]"
 
 
 def _short(value: object) -> object:

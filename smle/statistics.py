@@ -20,7 +20,7 @@ _CHUNK = 100
 
 @dataclass(frozen=True)
 class Summary:
-    """One column of scores in a few numbers; NaN where no file has a score.
+    """One column of scores in a few numbers; NaN where no file has a score, or one for an interval.
 
     Args:
         count: How many files have one.
@@ -155,9 +155,11 @@ def _intervals(
     lowest = np.where(scored, table, np.inf).min(axis=0, initial=np.inf)
     highest = np.where(scored, table, -np.inf).max(axis=0, initial=-np.inf)
     low, high = np.full(columns, np.nan), np.full(columns, np.nan)
-    constant = lowest == highest
+    # One file says nothing of others.
+    several = scored.sum(axis=0) > 1
+    constant = several & (lowest == highest)
     low[constant] = high[constant] = lowest[constant]
-    spread = lowest < highest
+    spread = several & (lowest < highest)
     if not spread.any():
         return low, high
     filled = np.where(scored, table, 0.0)[:, spread]

@@ -139,8 +139,10 @@ def _text(cell: str) -> Any:
 def _cell(score: dict[str, Any], decimals: int) -> str:
     if score["mean"] is None:
         return "-"
-    mean, low, high = (f"{score[key]:z.{decimals}f}" for key in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+    mean = f"{score['mean']:z.{decimals}f}"
+    if score["low"] is None:
+        return mean
+    return f"{mean} [{score['low']:z.{decimals}f}, {score['high']:z.{decimals}f}]"
 
 
 def _count(number: float | None) -> str:

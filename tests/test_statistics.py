@@ -42,11 +42,14 @@ def test_failed_scores_are_left_out() -> None:
     assert np.isnan([none.mean, none.low, none.high, none.median, none.std]).all()
 
 
-def test_one_file_and_equal_files_have_intervals_of_no_width() -> None:
-    [one] = summarise([[4.2]])
+def test_equal_files_have_an_interval_of_no_width_and_one_file_has_none() -> None:
     [equal] = summarise([[0.1]] * 7)
-    assert (one.low, one.high, one.std) == (4.2, 4.2, 0)
     assert (equal.low, equal.high) == (0.1, 0.1)
+    [one] = summarise([[4.2], [NAN]])
+    assert (one.count, one.mean) == (1, 4.2)
+    assert np.isnan([one.low, one.high]).all()
+    [difference] = compare([[4.2]], [[1.0]])
+    assert not difference.is_clear
 
 
 def test_pairing_sees_a_difference_that_the_spread_of_files_hides() -> None:

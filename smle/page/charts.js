@@ -24,7 +24,7 @@ function distributionChart(column, width) {
       shape("polygon", { points: `${at(0)},${base} ${line.join(" ")} ${at(density.length - 1)},${base}`, fill: colour, opacity: 0.22 }),
       shape("polyline", { points: line.join(" "), fill: "none", stroke: colour, "stroke-width": 1.5 }));
     row.append(
-      shape("line", { x1: x(score.low), x2: x(score.high), y1: base - 5, y2: base - 5, stroke: colour, "stroke-width": 4, "stroke-linecap": "round" }),
+      shape("line", { x1: x(low(score)), x2: x(high(score)), y1: base - 5, y2: base - 5, stroke: colour, "stroke-width": 4, "stroke-linecap": "round" }),
       shape("line", { x1: x(score.median), x2: x(score.median), y1: base - 13, y2: base + 1, stroke: colour, "stroke-width": 2 }),
       shape("circle", { cx: x(score.mean), cy: base - 5, r: 5, fill: colour, stroke: "var(--card)", "stroke-width": 1.5 }));
     explain(row, `${system.name}\nmean ${number(score.mean, column.decimals)} ${spread(score, column)}\nmedian ${number(score.median, column.decimals)}\nstandard deviation ${number(score.std, column.decimals)}\n${score.count} files`);
@@ -49,7 +49,7 @@ function bandChart(column, condition, groups, shown, width) {
   svg.setAttribute("tabindex", 0);
   const all = groups.flatMap((group) => shown.flatMap((system) => {
     const score = group.scores[system.name][column.name];
-    return [score.low, score.high];
+    return [low(score), high(score)];
   }));
   const domain = extent(all);
   const x = scale(extent(groups.map((group) => group.position), 0.03), [left, right]);
@@ -68,10 +68,10 @@ function bandChart(column, condition, groups, shown, width) {
   for (const system of shown) {
     const colour = colourOf(system.name);
     const known = groups.filter((group) => group.scores[system.name][column.name].mean !== null);
-    const point = (group, key) => `${x(group.position)},${y(group.scores[system.name][column.name][key])}`;
+    const point = (group, end) => `${x(group.position)},${y(end(group.scores[system.name][column.name]))}`;
     svg.append(
-      shape("polygon", { points: [...known.map((g) => point(g, "low")), ...known.map((g) => point(g, "high")).reverse()].join(" "), fill: colour, opacity: 0.16 }),
-      shape("polyline", { points: known.map((g) => point(g, "mean")).join(" "), fill: "none", stroke: colour, "stroke-width": 2.25, "stroke-linejoin": "round" }));
+      shape("polygon", { points: [...known.map((g) => point(g, low)), ...known.map((g) => point(g, high)).reverse()].join(" "), fill: colour, opacity: 0.16 }),
+      shape("polyline", { points: known.map((g) => point(g, (score) => score.mean)).join(" "), fill: "none", stroke: colour, "stroke-width": 2.25, "stroke-linejoin": "round" }));
     for (const group of known) {
       svg.append(shape("circle", { cx: x(group.position), cy: y(group.scores[system.name][column.name].mean), r: 3.5, fill: colour }));
     }
@@ -141,7 +141,7 @@ function rowChart(column, groups, shown, width) {
     name: `${group.label} (${group.count})`,
     marks: shown.flatMap((system) => {
       const score = group.scores[system.name][column.name];
-      return score.mean === null ? [] : [{ ...score, colour: colourOf(system.name),
+      return score.mean === null ? [] : [{ mean: score.mean, low: low(score), high: high(score), colour: colourOf(system.name),
         text: `${system.name}, ${group.label}\n${number(score.mean, column.decimals)} ${spread(score, column)}` }];
     }),
   }));
@@ -157,11 +157,11 @@ function pairedChart(column, baseline, width) {
     const other = sign > 0 ? a : b;
     const found = differences[column.name];
     if (found.mean === null) continue;
-    const [low, high] = sign > 0 ? [found.low, found.high] : [-found.high, -found.low];
+    const [from, to] = sign > 0 ? [low(found), high(found)] : [-high(found), -low(found)];
     const mean = sign * found.mean;
     const share = sign > 0 ? found.share_better : found.share_worse;
-    entries.push({ name: other, marks: [{ mean, low, high, faint: !found.clear, colour: colourOf(other),
-      text: `${other} − ${baseline}: ${number(mean, column.decimals, true)} [${number(low, column.decimals)}, ${number(high, column.decimals)}]\nbetter on ${(100 * share).toFixed(0)} % of ${found.count} files${found.clear ? "" : "\nnot told apart: the interval holds 0"}` }] });
+    entries.push({ name: other, marks: [{ mean, low: from, high: to, faint: !found.clear, colour: colourOf(other),
+      text: `${other} − ${baseline}: ${number(mean, column.decimals, true)} [${number(from, column.decimals)}, ${number(to, column.decimals)}]\nbetter on ${(100 * share).toFixed(0)} % of ${found.count} files${found.clear ? "" : "\nnot told apart: the interval holds 0"}` }] });
   }
   const ends = entries.flatMap((entry) => entry.marks.flatMap((mark) => [mark.low, mark.high]));
   return rows(entries, `difference in ${withUnit(column)}`, extent([0, ...ends]), width, true);
@@ -175,7 +175,7 @@ function costChart(column, key, width) {
   const svg = canvas(width, height, `${withUnit(column)} against ${label}`);
   const logs = shown.map((system) => Math.log10(system.cost[key]));
   const x = scale(extent(logs, 0.12), [left, right]);
-  const domain = extent(shown.flatMap((system) => [system.scores[column.name].low, system.scores[column.name].high]), 0.12);
+  const domain = extent(shown.flatMap((system) => [low(system.scores[column.name]), high(system.scores[column.name])]), 0.12);
   const y = scale(domain, [bottom, top]);
   yGrid(svg, domain, y, left, right);
   const [from, to] = extent(logs, 0.12);
@@ -197,7 +197,7 @@ function costChart(column, key, width) {
     const colour = colourOf(system.name);
     const group = shape("g");
     group.append(
-      shape("line", { x1: at, x2: at, y1: y(score.low), y2: y(score.high), stroke: colour, "stroke-width": 3, opacity: 0.5, "stroke-linecap": "round" }),
+      shape("line", { x1: at, x2: at, y1: y(low(score)), y2: y(high(score)), stroke: colour, "stroke-width": 3, opacity: 0.5, "stroke-linecap": "round" }),
       shape("circle", { cx: at, cy: y(score.mean), r: 6, fill: colour, stroke: "var(--card)", "stroke-width": 1.5 }),
       placed(system.name, at, y(score.mean), [left, right], taken));
     explain(group, `${system.name}\n${withUnit(column)} ${number(score.mean, column.decimals)} ${spread(score, column)}\n${label} ${quantity(system.cost[key])}`);

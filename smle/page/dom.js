@@ -34,6 +34,10 @@ function quantity(value) {
   return `${Number(value.toPrecision(3))}`;
 }
 
+// One file has a mean but no interval: it is drawn without width.
+const low = (score) => score.low ?? score.mean;
+const high = (score) => score.high ?? score.mean;
+
 const columns = report.summary.columns;
 const systems = report.summary.systems;
 const columnNamed = (name) => columns.find((column) => column.name === name);

@@ -1,5 +1,6 @@
 // Tables: systems by metric, sortable; conditions; worst and best files.
 function spread(score, column) {
+  if (score.low === null) return "";
   return `[${number(score.low, column.decimals)}, ${number(score.high, column.decimals)}]`;
 }
 
