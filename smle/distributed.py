@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 import torch
-from torch import nn
 from torch import distributed as dist
+from torch import nn
 
 
 def join_processes() -> None:
