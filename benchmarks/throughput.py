@@ -135,8 +135,8 @@ def main() -> None:
         for index in range(options.rounds):
             out = Path(folder, f"first-{index}.wav")
             times.append(measured([*smle, str(first), str(out)]))
-        known = [wall for _, wall in filter(None, times)]
-        print(f"\nstart to finished output of one {SHORT_S:.0f}-s file: {min(known):.2f} s at best")
+        best = min((wall for _, wall in filter(None, times)), default=float("nan"))
+        print(f"\nstart to finished output of one {SHORT_S:.0f}-s file: {best:.2f} s at best")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,12 @@ def outputs(folder: Path) -> dict[str, bytes]:
     }
 
 
+def whole_outputs(folder: Path) -> int:
+    """How many outputs stand there by now, while a process adds more."""
+    return sum(not path.name.startswith(".") for path in folder.rglob("*.*"))
+
+
 def wait_for_outputs(out: Path, count: int) -> None:
-    while len(outputs(out)) < count:
+    """Wait until that many outputs stand there."""
+    while whole_outputs(out) < count:
         time.sleep(0.01)

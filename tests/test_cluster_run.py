@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from processes import ENVIRONMENT, outputs, start
+from processes import ENVIRONMENT, outputs, start, whole_outputs
 
 pytest.importorskip("distributed")
 
@@ -56,7 +56,7 @@ def test_every_file_is_done_once_though_a_worker_dies(
             *("enhance", "--model", model_folder, many, out, "--report", report),
             *("--scheduler", json.loads(facts.read_text())["address"]),
         )
-        while len(outputs(out)) < 20 and process.poll() is None:
+        while whole_outputs(out) < 20 and process.poll() is None:
             time.sleep(0.01)
         workers[0].kill()
         _, err = process.communicate()

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from processes import ENVIRONMENT, outputs, sound, start, wait_for_outputs
+from processes import ENVIRONMENT, outputs, sound, start, wait_for_outputs, whole_outputs
 
 import smle
 from smle.audio import read, write
@@ -190,9 +190,9 @@ def kill_and_resume(
     kept: dict[str, float] = {}
     for kills in range(rng.randrange(1, 4)):
         process = start(*command, *(("--resume",) if kills else ()))
-        before = len(outputs(out))
+        before = whole_outputs(out)
         goal = before + rng.randrange(1, 60)
-        while process.poll() is None and len(outputs(out)) < goal:
+        while process.poll() is None and whole_outputs(out) < goal:
             time.sleep(rng.uniform(0, 0.02))
         process.kill()
         process.communicate()
