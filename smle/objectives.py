@@ -17,14 +17,14 @@ from smle.losses import EnhancementLoss, balance_penalty
 from smle.mixture import Mixture
 from smle.networks import Network
 from smle.prefetch import prefetch
-from smle.recipe import FinetuneConfig, Recipe
+from smle.recipe import FinetuneConfig, Recipe, StageConfig
 from smle.spectral import Features, Stft
 from smle.stage import LossAndFigures, Objective
 
 _VALIDATION_BATCHES = 8
-# Two tenths of a dB of SI-SDR, in units of the loss.
-_TEMPERATURE = 0.02
 _VALIDATION_STEP = 2**31
+# The part of the gate's training that names clusters, where costs follow.
+_NAMING_PART = 0.85
 _MAX_STEPS = 2**31
 
 
@@ -86,40 +86,50 @@ def gate_objective(
     mixture: Mixture,
     training: MixtureDataset,
     validation: MixtureDataset,
-    batch_size: int,
+    config: StageConfig,
     spectra: Spectra,
 ) -> Objective:
-    """Train the gate by cross-entropy, on the cluster of each mixture or on the best specialist.
+    """Train the gate to name the cluster of each mixture, and then to choose the least loss.
 
-    P1 asks for the right answer after the last frame alone; a gate that decides while it listens
-    owes one at any time. The best specialist is a soft target: specialists whose losses differ
-    little are nearly as good an answer as the best.
+    P1 asks for the right name after the last frame alone, by cross-entropy; a gate that decides
+    while it listens owes one at any time. The other target, for the last part of the stage, is
+    what a choice costs: the expected loss over the best specialist's, so that confusing two that
+    do equally well costs nothing.
     """
-    by_cluster = mixture.recipe.training.gate_target == "cluster"
+    least = mixture.recipe.training.gate_target == "least"
+    specialists = mixture.experts[: len(mixture.specialists)]
 
-    def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+    def name(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        _, features = spectra.hear(batch)
+        logits, _ = module(features, mixture.gate.start(len(features)))
+        entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
+        return entropy, {"accuracy": accuracy}
+
+    def cost(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         spectrum, features = spectra.hear(batch)
         logits, _ = module(features, mixture.gate.start(len(features)))
-        if by_cluster:
-            entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
-            return entropy, {"accuracy": accuracy}
         with torch.no_grad():
-            losses = torch.stack(
-                [
-                    spectra.compare(
-                        expert(features, expert.start(len(features)))[0], spectrum, batch
-                    )
-                    for expert in mixture.experts[: len(mixture.specialists)]
-                ],
-                1,
-            )  # (rows, specialists)
-        target = torch.softmax(-losses / _TEMPERATURE, -1)
-        entropy = -(torch.log_softmax(logits, -1) * target[:, None]).sum(-1).mean()
+            masks = [expert(features, expert.start(len(features)))[0] for expert in specialists]
+            losses = torch.stack([spectra.compare(mask, spectrum, batch) for mask in masks], 1)
+        regret = losses - losses.min(1, keepdim=True).values  # (rows, specialists)
+        expected = (torch.softmax(logits, -1) * regret[:, None]).sum(-1).mean()
         choice = logits.mean(1).argmax(-1, keepdim=True)
-        regret = (losses.gather(1, choice)[:, 0] - losses.min(1).values).mean().item()
-        return entropy, {"regret": regret}
+        return expected, {"regret": regret.gather(1, choice).mean().item()}
 
-    return _objective("gate", mixture.gate, loss, training, validation, batch_size, spectra)
+    def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        naming = not least or step < _NAMING_PART * config.steps
+        return (name if naming else cost)(module, batch, step)
+
+    return _objective(
+        "gate",
+        mixture.gate,
+        loss,
+        training,
+        validation,
+        config.batch_size,
+        spectra,
+        cost if least else name,
+    )
 
 
 class JointModule(nn.Module):

@@ -71,15 +71,15 @@ class TrainingConfig:
         seed: Of weights and mixtures.
         loss: "si-sdr" as in the papers, or with compressed spectral terms.
         specialists_start: "generalist" fine-tunes it on each cluster, "fresh" begins anew.
-        gate_target: The gate learns the mixture's "cluster", as in the papers, or which specialist
-            is "best" on it by the loss.
+        gate_target: The gate learns the mixture's "cluster", as in the papers, or after that also
+            to choose the specialist whose loss on it is "least".
         clip_norm: Largest norm of a gradient.
     """
 
     seed: int = 1
     loss: Literal["si-sdr", "si-sdr+spectral"] = "si-sdr+spectral"
     specialists_start: Literal["generalist", "fresh"] = "generalist"
-    gate_target: Literal["cluster", "best"] = "cluster"
+    gate_target: Literal["cluster", "least"] = "cluster"
     clip_norm: float = 1.0
     generalist: StageConfig = field(default_factory=StageConfig)
     specialists: StageConfig = field(default_factory=StageConfig)

@@ -207,7 +207,7 @@ class _Trainer:
                 )
             ]
         if stage == "gate":
-            return [lambda: gate_objective(mixture, training, validation, size, spectra)]
+            return [lambda: gate_objective(mixture, training, validation, config, spectra)]
         if stage == "finetune":
             finetune = self.config.finetune
             return [lambda: finetune_objective(mixture, finetune, training, validation, spectra)]

@@ -1,0 +1,91 @@
+"""What the bundled models do to sound: floors under their scores, made up and real."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+import smle
+from smle.metrics import si_sdr_db
+from smle.mixing import mix_at_snr
+from tests.speech_like import noise_like, speech_like
+
+MODELS = ("base", "tiny")
+# SI-SDR improvement in dB over 32 of the development pairs; the cards hold those over all 128.
+FLOORS_DB = {"base": 7.5, "tiny": 6.3}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def enhancer(request: pytest.FixtureRequest) -> smle.Enhancer:
+    return smle.load(request.param)
+
+
+def mixed(snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    clean = speech_like(seed=seed).astype(np.float32)
+    noise = mix_at_snr(clean, noise_like(seed=seed + 100).astype(np.float32), snr_db)
+    return clean + noise, clean
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 5.0])
+def test_noise_goes_and_something_like_speech_stays(enhancer, snr_db):
+    gains = []
+    for seed in range(3):
+        noisy, clean = mixed(snr_db, seed)
+        estimate = enhancer(noisy, 16_000)
+        gains.append(si_sdr_db(estimate, clean) - si_sdr_db(noisy, clean))
+    assert np.mean(gains) > 4.0
+
+
+def test_steady_noise_alone_is_quietened(enhancer):
+    rng = np.random.default_rng(0)
+    for rate in (8_000, 16_000, 44_100, 48_000):
+        noise = 0.05 * rng.standard_normal(4 * rate).astype(np.float32)
+        left = enhancer(noise, rate)[2 * rate :]
+        assert 20 * np.log10(left.std() / noise.std()) < -15
+
+
+def test_noise_above_8_khz_goes_with_the_noise_below(enhancer):
+    rate = 48_000
+    noise = 0.05 * np.random.default_rng(1).standard_normal(4 * rate).astype(np.float32)
+    left = enhancer(noise, rate)[2 * rate :]
+    spectrum = np.abs(np.fft.rfft(left)) / np.abs(np.fft.rfft(noise[2 * rate :])).mean()
+    above = spectrum[round(8_500 / (rate / 2) * spectrum.size) :]
+    assert 20 * np.log10(np.sqrt((above**2).mean())) < -15
+
+
+def test_a_rate_that_is_not_a_multiple_gives_nearly_what_its_neighbour_gives(enhancer):
+    import soxr
+
+    noisy, clean = mixed(5.0, 7)
+    scores = []
+    for rate in (44_100, 48_000):
+        at_rate = soxr.resample(noisy, 16_000, rate)
+        estimate = soxr.resample(enhancer(at_rate, rate), rate, 16_000)[: clean.size]
+        scores.append(si_sdr_db(estimate, clean[: estimate.size]))
+    assert scores[0] == pytest.approx(scores[1], abs=0.5)
+
+
+def test_development_pairs_improve(enhancer, shared_data):
+    folder = shared_data / "pairs" / "dev"
+    with (folder / "pairs.csv").open(newline="") as file:
+        names = [row["name"] for row in csv.DictReader(file)][::4]
+    gains = []
+    for name in names:
+        noisy, rate = sf.read(folder / "noisy" / f"{name}.flac", dtype="float32")
+        clean, _ = sf.read(folder / "clean" / f"{name}.flac", dtype="float32")
+        estimate = enhancer(noisy, rate)
+        gains.append(si_sdr_db(estimate, clean) - si_sdr_db(noisy, clean))
+    assert np.mean(gains) > FLOORS_DB[enhancer.name]
+
+
+def test_clean_speech_is_left_almost_untouched(enhancer, shared_data):
+    files = sorted((shared_data / "speech" / "dev").rglob("*.opus"))[::8]
+    kept = []
+    for path in files:
+        clean, rate = sf.read(Path(path), dtype="float32", frames=16_000 * 8)
+        kept.append(si_sdr_db(enhancer(clean, rate), clean))
+    assert np.mean(kept) > 20.0
