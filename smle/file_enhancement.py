@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,5 +273,5 @@ def _report(
         noisy_clipped=meter.clipped,
         output_clipped=writer.clipped,
         elapsed_s=elapsed_s,
-        segments=[[asdict(segment) for segment in channel] for channel in routing.segments],
+        segments=[[dict(vars(segment)) for segment in channel] for channel in routing.segments],
     )

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -59,7 +59,7 @@ class FileReport:
         """All fields, numbers rounded to what they mean."""
         return {
             name: round(value, 6) if isinstance(value, float) else value
-            for name, value in asdict(self).items()
+            for name, value in vars(self).items()
         }
 
 
