@@ -16,7 +16,7 @@ from tests.speech_like import noise_like, speech_like
 
 MODELS = ("base", "tiny")
 # SI-SDR improvement in dB over 32 of the development pairs; the cards hold those over all 128.
-FLOORS_DB = {"base": 7.5, "tiny": 6.3}
+FLOORS_DB = {"base": 6.0, "tiny": 4.8}
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -37,7 +37,7 @@ def test_noise_goes_and_something_like_speech_stays(enhancer, snr_db):
         noisy, clean = mixed(snr_db, seed)
         estimate = enhancer(noisy, 16_000)
         gains.append(si_sdr_db(estimate, clean) - si_sdr_db(noisy, clean))
-    assert np.mean(gains) > 4.0
+    assert np.mean(gains) > 3.0
 
 
 def test_steady_noise_alone_is_quietened(enhancer):
