@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from smle.errors import CorpusError
+from smle.whole_files import write_whole
 
 FORMAT = 1
 By = Literal["speaker", "gender", "snr", "noise", "loss"]
@@ -20,8 +21,9 @@ UNKNOWN = -1
 class Only:
     """The material of one cluster; what is None is not restricted.
 
-    Speech is restricted by ``speakers``, ``genders`` or ``utterances`` (names relative to the
-    corpus), noise by ``noises`` (the same), the mixture by its ``snr_db`` interval.
+    Speech belongs if its speaker, its gender or its name (relative to the corpus) is listed in
+    ``speakers``, ``genders`` or ``utterances``; noise if its name is listed in ``noises``; the
+    mixture is drawn within the interval ``snr_db``.
     """
 
     snr_db: tuple[float, float] | None = None
@@ -30,14 +32,20 @@ class Only:
     utterances: frozenset[str] | None = None
     noises: frozenset[str] | None = None
 
+    def allows_speech(self, *, name: str, speaker: str | None, gender: str | None) -> bool:
+        """Say whether an utterance belongs."""
+        rules = ((self.speakers, speaker), (self.genders, gender), (self.utterances, name))
+        asked = [(listed, key) for listed, key in rules if listed is not None]
+        return not asked or any(key in listed for listed, key in asked)
+
 
 @dataclass(frozen=True)
 class Clusters:
     """A grouping into ``len(names)`` clusters.
 
     Args:
-        by: What was grouped: the keys of ``assignments`` are speakers, genders, names of noise
-            files (noise) or of utterances (loss).
+        by: What was grouped: the keys of ``assignments`` are speakers (speaker), genders and the
+            speakers known to have them (gender), or names of files (noise, loss).
         names: One name for each cluster.
         assignments: Cluster of every key; empty for ``snr``.
         levels_db: Centres for ``snr``, rising: a mixture belongs to the nearest.
@@ -75,8 +83,11 @@ class Clusters:
             if snr_db is None or math.isnan(snr_db):
                 return UNKNOWN
             return sum(snr_db > edge for edge in self.edges_db)
-        key = {"speaker": speaker, "gender": gender, "noise": noise, "loss": utterance}[self.by]
-        return UNKNOWN if key is None else self.assignments.get(key, UNKNOWN)
+        if self.by == "gender":
+            known = self.assignments.get(speaker or "", UNKNOWN)
+            return known if known != UNKNOWN else self.assignments.get(gender or "", UNKNOWN)
+        key = {"speaker": speaker, "noise": noise, "loss": utterance}[self.by]
+        return self.assignments.get(key or "", UNKNOWN)
 
     def only(self, index: int) -> Only:
         """Return the restriction that draws one cluster's material."""
@@ -90,7 +101,7 @@ class Clusters:
             case "speaker":
                 return Only(speakers=keys)
             case "gender":
-                return Only(genders=keys)
+                return Only(speakers=keys, genders=keys)
             case "noise":
                 return Only(noises=keys)
             case "loss":
@@ -126,7 +137,7 @@ class Clusters:
 def write_clusters(path: str | Path, groupings: list[Clusters]) -> None:
     """Write groupings of different size into one readable JSON file."""
     table = {"format": FORMAT, "groupings": [grouping.to_table() for grouping in groupings]}
-    Path(path).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    write_whole(Path(path), (json.dumps(table, indent=1) + "\n").encode())
 
 
 def read_clusters(path: str | Path, k: int | None = None) -> Clusters:

@@ -40,9 +40,7 @@ class SpeechDraw:
         allowed = [
             i
             for i, utterance in enumerate(utterances)
-            if (only.speakers is None or utterance.speaker in only.speakers)
-            and (only.genders is None or utterance.gender in only.genders)
-            and (only.utterances is None or names[i] in only.utterances)
+            if only.allows_speech(name=names[i], speaker=utterance.speaker, gender=utterance.gender)
         ]
         if not allowed:
             raise CorpusError(

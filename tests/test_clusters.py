@@ -66,3 +66,14 @@ def test_bad_file_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(CorpusError) as raised:
         read_clusters(path)
     assert "\n" not in str(raised.value)
+
+
+def test_gender_is_known_by_the_speaker_or_by_the_label() -> None:
+    genders = Clusters("gender", ("F", "M"), {"F": 0, "M": 1, "anna": 0, "bert": 1})
+    assert genders.label(speaker="anna") == 0
+    assert genders.label(speaker="dora", gender="M") == 1
+    assert genders.label(speaker="dora") == -1
+    only = genders.only(1)
+    assert only.allows_speech(name="x.wav", speaker="bert", gender=None)
+    assert only.allows_speech(name="x.wav", speaker=None, gender="M")
+    assert not only.allows_speech(name="x.wav", speaker="anna", gender="F")

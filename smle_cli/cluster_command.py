@@ -1,0 +1,133 @@
+"""Group training material, one cluster per specialist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from smle.clustering import Grouped
+
+T = TypeVar("T", int, float)
+PATH = click.Path(path_type=Path)
+
+
+def _integers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    return tuple(_read(int, part, parameter) for part in value.split(","))
+
+
+def _decibels(context: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
+    return tuple(_read(float, part, parameter) for part in value.split(","))
+
+
+def _read(kind: type[T], text: str, parameter: click.Parameter) -> T:
+    try:
+        return kind(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no number; write numbers with commas between", param=parameter
+        ) from None
+
+
+@click.command()
+@click.argument("corpus", type=PATH, required=False)
+@click.option("--out", "-o", type=PATH, required=True, metavar="JSON", help="File to write.")
+@click.option(
+    "--by",
+    type=click.Choice(("speaker", "gender", "snr", "noise", "loss")),
+    required=True,
+    help="What makes material alike.",
+)
+@click.option(
+    "-k",
+    "ks",
+    callback=_integers,
+    default="2",
+    metavar="K,K",
+    help="Numbers of clusters, as 2,5,10.",
+)
+@click.option(
+    "--levels-db", callback=_decibels, default="-5,0,5,10", metavar="DB,DB", help="For --by snr."
+)
+@click.option("--noise", type=PATH, help="Noise to train with, for --by speaker and loss.")
+@click.option("--speakers", type=PATH, help="CSV or JSONL with speaker and gender.")
+@click.option(
+    "--heard",
+    type=click.Choice(("clean", "noisy")),
+    default="clean",
+    help="How speakers' utterances are embedded.",
+)
+@click.option("--steps", type=click.IntRange(1), help="Updates of the embedding, or in a round.")
+@click.option("--seed", default=0, type=click.IntRange(0))
+@click.option("--jobs", default=-1, help="Files at a time; -1: as many as processors.")
+@click.option("--cache", type=PATH, help="Folder for decoded audio.")
+@click.option("--force", is_flag=True, help="Overwrite JSON and its picture.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+def cluster(
+    corpus: Path | None,
+    *,
+    out: Path,
+    by: Literal["speaker", "gender", "snr", "noise", "loss"],
+    ks: tuple[int, ...],
+    levels_db: tuple[float, ...],
+    noise: Path | None,
+    speakers: Path | None,
+    heard: Literal["clean", "noisy"],
+    steps: int | None,
+    seed: int,
+    jobs: int,
+    cache: Path | None,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Group CORPUS: a folder of speaker folders, a flat folder, or a JSONL or CSV manifest.
+
+    For --by noise CORPUS holds noise; --by snr needs none. JSON holds for every K the assignments,
+    centroids, sizes, hours, silhouette, stability and, where they are known, genders; a picture of
+    the embedding space is drawn beside it where matplotlib is installed.
+    """
+    from smle.cluster_corpus import Clustering, cluster_corpus
+    from smle.clusters import write_clusters
+    from smle.errors import CorpusError
+    from smle_cli.cluster_report import show_clusters
+    from smle_cli.consoles import message_console
+    from smle_cli.training_progress import TrainingProgress
+
+    picture = out.with_suffix(".png")
+    for path in (out, picture):
+        if path.exists() and not force:
+            raise CorpusError(f"{path} exists; name another file, or overwrite it with --force")
+    asked = Clustering(
+        by=by,
+        ks=ks,
+        levels_db=levels_db,
+        corpus=corpus,
+        noise=noise,
+        speakers=speakers,
+        heard=heard,
+        steps=steps,
+        seed=seed,
+        jobs=jobs,
+        cache=cache,
+    )
+    with TrainingProgress(message_console()) as progress:
+        grouped = cluster_corpus(asked, watch=(lambda _: None) if quiet else progress)
+    write_clusters(out, grouped.groupings)
+    if not quiet:
+        show_clusters(grouped)
+    if grouped.names:
+        _draw(picture, grouped, quiet=quiet)
+    click.echo(out)
+
+
+def _draw(picture: Path, grouped: Grouped, *, quiet: bool) -> None:
+    from smle.cluster_plot import draw_clusters
+    from smle.errors import SmleError
+
+    try:
+        draw_clusters(picture, grouped)
+    except SmleError as error:
+        if not quiet:
+            click.echo(f"no picture: {error}", err=True)
