@@ -29,8 +29,8 @@ class SpeakerPairs:
     """Batches of signals of 4 s, in random access by step; any two of a batch make a pair.
 
     Recordings are cut into pieces of about 4 s (a speaker's only one in two), and no two signals
-    of a batch share a piece. Each has its own noise, SNR (uniform from -5 to 10 dB) and colour, so that neither the room
-    nor the microphone tells the speaker.
+    of a batch share a piece. Each has its own noise, SNR (uniform from -5 to 10 dB) and colour,
+    so that neither the room nor the microphone tells the speaker.
 
     Args:
         speech: Decoded speech.
