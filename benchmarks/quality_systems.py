@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
+from inspect import getsource
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,9 +58,13 @@ class PeerSystems:
         return [System(name, "estimate", cost=_peer_cost(name)) for name in self.names]
 
     def identity(self) -> dict[str, Any]:
-        """Version and delay of each peer."""
+        """Version and delay of each peer, and a digest of how it is run."""
         return {
-            name: {"version": PEERS[name].installed_version, "delay": PEERS[name].delay}
+            name: {
+                "version": PEERS[name].installed_version,
+                "delay": PEERS[name].delay,
+                "code": sha256(getsource(PEERS[name].start).encode()).hexdigest()[:16],
+            }
             for name in self.names
         }
 
