@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from smle.errors import AudioError
 from smle.formats import SequentialFile, format_of, target_for
+from smle.interrupts import hold_interrupts
 from smle.paths import shown
 
 PART_SUFFIX = ".smle-part"
@@ -75,14 +76,15 @@ class AudioWriter:
         except OSError as error:
             raise self._failed(error) from error
         try:
-            self._file = SequentialFile(
-                self._stream,
-                "w",
-                self.sample_rate,
-                self.channels,
-                format=self.format,
-                subtype=self.subtype,
-            )
+            with hold_interrupts():
+                self._file = SequentialFile(
+                    self._stream,
+                    "w",
+                    self.sample_rate,
+                    self.channels,
+                    format=self.format,
+                    subtype=self.subtype,
+                )
             for name, text in self.tags.items():
                 # libsndfile signs the software tag itself, each time anew.
                 setattr(self._file, name, text.split(_SOFTWARE_MARK)[0])
@@ -92,6 +94,9 @@ class AudioWriter:
                 f"{shown(self.path)}: {self.format} {self.subtype} cannot hold {self.channels} "
                 f"channels at {self.sample_rate} Hz; choose another format"
             ) from error
+        except KeyboardInterrupt:
+            self._discard()
+            raise
         return self
 
     def write(self, block: NDArray[np.float32]) -> None:
@@ -107,7 +112,8 @@ class AudioWriter:
                 self.clipped += over
                 samples = np.clip(samples, -1.0, 1.0)
         try:
-            self._file.write(_quantised(samples, _INTEGER_BITS.get(self.subtype)))
+            with hold_interrupts():
+                self._file.write(_quantised(samples, _INTEGER_BITS.get(self.subtype)))
         except (sf.SoundFileError, AssertionError) as error:
             raise self._failed(self._stream.error or error) from error
         if self._stream.error is not None:
@@ -123,7 +129,8 @@ class AudioWriter:
             self._discard()
             return
         try:
-            self._file.close()
+            with hold_interrupts():
+                self._file.close()
             if self._stream.error is not None:
                 raise self._stream.error
             self._stream.sync()
@@ -150,11 +157,12 @@ class AudioWriter:
             self._part.rename(self.path)
 
     def _discard(self) -> None:
-        if hasattr(self, "_file"):
-            with contextlib.suppress(sf.SoundFileError):
-                self._file.close()
-        self._stream.close()
-        self._part.unlink(missing_ok=True)
+        with hold_interrupts():
+            if hasattr(self, "_file"):
+                with contextlib.suppress(sf.SoundFileError):
+                    self._file.close()
+            self._stream.close()
+            self._part.unlink(missing_ok=True)
 
     def _exists(self) -> AudioError:
         return AudioError(f"{shown(self.path)}: exists already and is kept; allow overwriting it")

@@ -1,0 +1,37 @@
+"""Ctrl-C while libsndfile calls back into Python is neither lost nor leaves anything behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smle import audio_writer
+from smle.audio import AudioWriter
+
+
+@pytest.mark.parametrize("callback", ["tell", "seek", "write"])
+@pytest.mark.parametrize("format", ["WAV", "FLAC"])
+def test_an_interrupt_within_a_callback_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, callback: str, format: str
+) -> None:
+    made = audio_writer._PartFile.__init__
+
+    def interrupted(self: audio_writer._PartFile, path: Path) -> None:
+        made(self, path)
+        genuine = getattr(self, callback)
+
+        def call(*arguments: object) -> object:
+            os.kill(os.getpid(), signal.SIGINT)
+            return genuine(*arguments)
+
+        setattr(self, callback, call)
+
+    monkeypatch.setattr(audio_writer._PartFile, "__init__", interrupted)
+    writer = AudioWriter(tmp_path / "out", 16_000, 1, format=format, subtype="PCM_16")
+    with pytest.raises(KeyboardInterrupt), writer:
+        writer.write(np.zeros((1, 100_000), np.float32))
+    assert list(tmp_path.iterdir()) == []
