@@ -41,12 +41,20 @@ class Spectra:
         self.stft = Stft(recipe.spectral, recipe.spectral.sample_rate, device)
         self._features = Features(recipe.spectral)
         self._loss = EnhancementLoss(recipe.training.loss)
+        self._mixed_precision = recipe.training.mixed_precision
 
     def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Noisy spectrum (rows, frames, bins) and features (rows, frames, bins) of a batch."""
         spectrum = self._spectrum(batch.noisy)
         features, _ = self._features(spectrum, self._features.start(spectrum.shape[0], self.device))
         return spectrum, features
+
+    def mask(self, network: nn.Module, features: Tensor) -> Tensor:
+        """Mask (rows, frames, bins) that a mask estimator makes from the start of its features."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed_precision):
+            start = network.start(len(features))  # type: ignore[operator]
+            mask: Tensor = network(features, start)[0]
+        return mask.float()
 
     def compare(self, mask: Tensor, spectrum: Tensor, batch: Batch) -> Tensor:
         """Loss of each row for a mask (rows, frames, bins)."""
@@ -76,7 +84,7 @@ def network_objective(
 
     def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         spectrum, features = spectra.hear(batch)
-        mask, _ = module(features, network.start(len(features)))
+        mask = spectra.mask(module, features)
         return spectra.compare(mask, spectrum, batch).mean(), {}
 
     return _objective(name, network, loss, training, validation, batch_size, spectra)
@@ -109,7 +117,7 @@ def gate_objective(
         spectrum, features = spectra.hear(batch)
         logits, _ = module(features, mixture.gate.start(len(features)))
         with torch.no_grad():
-            masks = [expert(features, expert.start(len(features)))[0] for expert in specialists]
+            masks = [spectra.mask(expert, features) for expert in specialists]
             losses = torch.stack([spectra.compare(mask, spectrum, batch) for mask in masks], 1)
         regret = losses - losses.min(1, keepdim=True).values  # (rows, specialists)
         expected = (torch.softmax(logits, -1) * regret[:, None]).sum(-1).mean()
@@ -164,7 +172,7 @@ def finetune_objective(
         logits, _ = joint.gate(features, joint.gate.start(len(features)))
         weights = soft_routing(logits, alpha)  # (rows, specialists)
         used = _hard(weights) + weights - weights.detach() if config.straight_through else weights
-        masks = [expert(features, expert.start(len(features)))[0] for expert in joint.experts]
+        masks = [spectra.mask(expert, features) for expert in joint.experts]
         mask = sum(
             (used[:, k, None, None] * mask for k, mask in enumerate(masks)),
             start=torch.zeros_like(masks[0]),
@@ -184,8 +192,7 @@ def finetune_objective(
         for k, expert in enumerate(joint.experts):
             rows = (choice == k).nonzero()[:, 0]
             if len(rows):
-                mask, _ = expert(features[rows], expert.start(len(rows)))
-                masks[rows] = mask.float()
+                masks[rows] = spectra.mask(expert, features[rows])
         return spectra.compare(masks, spectrum, batch).mean(), {}
 
     module = JointModule(mixture)

@@ -29,7 +29,8 @@ class StageConfig:
 
     Args:
         steps: Updates; 0 skips the stage.
-        learning_rate: Peak rate of AdamW, held until the decay.
+        learning_rate: Peak rate of the optimiser, held until the decay.
+        optimiser: "adamw", or "muon" for the weight matrices and AdamW for the rest.
         batch_size: Mixtures per update.
         decay: Last part of the steps over which the rate falls to zero.
         average: Decay of the running average of weights that is kept, 0 for the last weights.
@@ -39,6 +40,7 @@ class StageConfig:
 
     steps: int = 1000
     learning_rate: float = 1e-3
+    optimiser: Literal["adamw", "muon"] = "adamw"
     batch_size: int = 16
     decay: float = 0.3
     average: float = 0.99
@@ -70,17 +72,22 @@ class TrainingConfig:
     Args:
         seed: Of weights and mixtures.
         loss: "si-sdr" as in the papers, or with compressed spectral terms.
-        specialists_start: "generalist" fine-tunes it on each cluster, "fresh" begins anew.
+        specialists_start: "generalist" fine-tunes it on each cluster; "trunk" takes it from where
+            its learning rate began to fall, so that with as many steps as that fall took each
+            specialist has been trained as long as the generalist; "fresh" begins anew.
         gate_target: The gate learns the mixture's "cluster", as in the papers, or after that also
             to choose the specialist whose loss on it is "least".
         clip_norm: Largest norm of a gradient.
+        mixed_precision: Run the networks in bfloat16, weights and losses in float32; quicker on
+            GPUs, and on CPUs that know the type.
     """
 
     seed: int = 1
     loss: Literal["si-sdr", "si-sdr+spectral"] = "si-sdr+spectral"
-    specialists_start: Literal["generalist", "fresh"] = "generalist"
+    specialists_start: Literal["generalist", "trunk", "fresh"] = "generalist"
     gate_target: Literal["cluster", "least"] = "cluster"
     clip_norm: float = 1.0
+    mixed_precision: bool = False
     generalist: StageConfig = field(default_factory=StageConfig)
     specialists: StageConfig = field(default_factory=StageConfig)
     gate: StageConfig = field(default_factory=StageConfig)

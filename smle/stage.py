@@ -23,6 +23,7 @@ from smle.checkpoint import write_whole
 from smle.dataset import Batch
 from smle.distributed import average_gradients, is_main_process
 from smle.errors import ModelError
+from smle.optimisers import optimisers_for
 from smle.recipe import StageConfig
 
 _WARM_UP_STEPS = 100
@@ -94,12 +95,14 @@ def run_stage(
         resume: Go on from that checkpoint if it is there.
         watch: Told after every update.
 
+    The weights with which the decay of the learning rate begins are left in `trunk_path`.
+
     Raises:
         ModelError: If the checkpoint to resume from is broken, or the loss is not finite.
     """
     module = objective.module
-    optimiser = torch.optim.AdamW(module.parameters(), config.learning_rate, weight_decay=1e-3)
-    state = _StageState(module, optimiser, copy.deepcopy(module), copy.deepcopy(module))
+    optimisers = optimisers_for(module, config)
+    state = _StageState(module, optimisers, copy.deepcopy(module), copy.deepcopy(module))
     path = folder / f"{objective.name}.safetensors"
     if resume and path.is_file():
         state.load(path)
@@ -107,8 +110,11 @@ def run_stage(
     batches = objective.batches(state.step)
     while state.step < config.steps and not state.finished:
         rate = learning_rate_at(config, state.step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        if state.step == decay_begins(config) and is_main_process():
+            _save_trunk(module, trunk_path(folder, objective.name))
         module.train()
         loss, extras = objective.loss(module, next(batches), state.step)
         if not torch.isfinite(loss):
@@ -116,11 +122,12 @@ def run_stage(
                 f"the loss of stage {objective.name} is {loss.item()} at step {state.step}; "
                 "lower its learning_rate"
             )
-        optimiser.zero_grad(set_to_none=True)
+        module.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         average_gradients(module)
         nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         state.step += 1
         _follow(state.average, module, config.average, state.step)
         score = None
@@ -143,22 +150,38 @@ def learning_rate_at(config: StageConfig, step: int) -> float:
     (1.0, 0.5)
     """
     warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    begin = config.steps * (1 - config.decay)
+    begin = decay_begins(config)
     fallen = max(0.0, step - begin) / max(1.0, config.steps - begin)
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, fallen)))
 
 
+def decay_begins(config: StageConfig) -> int:
+    """The step from which on the learning rate falls."""
+    return round(config.steps * (1 - config.decay))
+
+
+def trunk_path(folder: Path, name: str) -> Path:
+    """Where a stage leaves the weights that its decay began with."""
+    return folder / f"{name}-trunk.safetensors"
+
+
+def _save_trunk(module: nn.Module, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
+    write_whole(path, serialise(tensors))
+
+
 class _StageState:
-    """Everything that must survive an interruption: weights, their average, the best, Adam's."""
+    """Everything that must survive an interruption: weights, average, best, optimisers."""
 
     def __init__(
         self,
         module: nn.Module,
-        optimiser: torch.optim.AdamW,
+        optimisers: list[torch.optim.Optimizer],
         average: nn.Module,
         best: nn.Module,
     ) -> None:
-        self.module, self.optimiser = module, optimiser
+        self.module, self.optimisers = module, optimisers
         self.average, self.best = average, best
         self.step = 0
         self.best_step = 0
@@ -177,8 +200,8 @@ class _StageState:
             for name, tensor in module.state_dict().items():
                 tensors[f"{part}/{name}"] = tensor.detach().cpu().contiguous().clone()
         for name, parameter in self.module.named_parameters():
-            for key, tensor in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"adam/{key}/{name}"] = tensor.detach().cpu().contiguous()
+            for key, tensor in self._owner(parameter).state.get(parameter, {}).items():
+                tensors[f"optimiser/{key}/{name}"] = tensor.detach().cpu().contiguous()
         facts = {
             "step": self.step,
             "best_step": self.best_step,
@@ -199,12 +222,12 @@ class _StageState:
                     {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
                 )
             for name, parameter in self.module.named_parameters():
-                keys = [k for k in tensors if k.startswith("adam/") and k.endswith(f"/{name}")]
+                keys = [k for k in tensors if k.startswith("optimiser/") and k.endswith(f"/{name}")]
                 for key in keys:
                     kind = key.split("/")[1]
                     tensor = tensors[key]
                     tensor = tensor if kind == "step" else tensor.to(parameter.device)
-                    self.optimiser.state[parameter][kind] = tensor
+                    self._owner(parameter).state[parameter][kind] = tensor
         except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(
@@ -212,6 +235,13 @@ class _StageState:
             ) from None
         self.step, self.best_step = facts["step"], facts["best_step"]
         self.best_score, self.finished = facts["best_score"], facts["finished"]
+
+    def _owner(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                if any(one is parameter for one in group["params"]):
+                    return optimiser
+        raise KeyError("a parameter that no optimiser has")
 
     def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
         return (("last", self.module), ("average", self.average), ("best", self.best))

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
 from smle.checkpoint import load_model, save_model, write_whole
 from smle.clusters import Clusters, Only, read_clusters
@@ -24,7 +27,7 @@ from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.objectives import Spectra, finetune_objective, gate_objective, network_objective
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.rooms import Rooms
-from smle.stage import Objective, Watch, run_stage
+from smle.stage import Objective, Watch, run_stage, trunk_path
 
 Stage = Literal["generalist", "gate", "specialists", "finetune"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune")
@@ -216,8 +219,11 @@ class _Trainer:
 
     def _specialist(self, index: int, batch_size: int) -> Objective:
         specialist = self.mixture.experts[index]
-        if self.config.specialists_start == "generalist" and self.mixture.generalist is not None:
+        start = self.config.specialists_start
+        if start == "generalist" and self.mixture.generalist is not None:
             specialist.load_state_dict(self.mixture.generalist.state_dict())
+        elif start == "trunk":
+            specialist.load_state_dict(_trunk(self.folder))
         return network_objective(
             f"specialist-{index}",
             specialist,
@@ -226,6 +232,17 @@ class _Trainer:
             batch_size,
             self.spectra,
         )
+
+
+def _trunk(folder: Path) -> dict[str, Tensor]:
+    path = trunk_path(folder, "generalist")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({error}); train the generalist first, or write "
+            'specialists_start = "generalist"'
+        ) from None
 
 
 def _part(corpus: Corpus, held_out: bool) -> Corpus:

@@ -42,6 +42,7 @@ babble = 0.0
 steps = 12
 batch_size = 4
 validate_every_steps = 4
+optimiser = "muon"
 [training.specialists]
 steps = 6
 batch_size = 4
@@ -124,6 +125,34 @@ def test_every_stage_changes_what_it_trains_and_nothing_else(tmp_path, material)
     assert changed("generalist", "specialists") == {"specialists"}
     assert changed("specialists", "gate") == {"gate"}
     assert changed("gate", "finetune") == {"gate", "specialists"}
+
+
+def test_specialists_branch_off_where_the_generalist_began_to_settle(tmp_path, material):
+    """Of no steps of their own, and so with the very weights of the trunk."""
+    text = RECIPE.replace("[training.generalist]\n", "[training.generalist]\ndecay = 0.5\n")
+    half = text.replace("steps = 12", "steps = 6").replace("decay = 0.5", "decay = 0.0")
+    half = half.replace("[training.generalist]\n", "[training.generalist]\naverage = 0.0\n")
+    half = half.replace("validate_every_steps = 4", "validate_every_steps = 6")
+    run(tmp_path / "half", material, half, stages=("generalist",))
+    text = "[training]\nspecialists_start = 'trunk'\n[training.generalist]".join(
+        text.split("[training.generalist]")
+    )
+    still = text.replace("steps = 6\n", "steps = 1\nlearning_rate = 0.0\n")
+    run(tmp_path / "branched", material, still, stages=("generalist", "specialists"))
+    trunk = load_model(tmp_path / "half" / "model").generalist
+    model = load_model(tmp_path / "branched" / "model")
+    for branch in model.specialists:
+        for name, weights in branch.state_dict().items():
+            assert torch.equal(weights, trunk.state_dict()[name])
+    assert not torch.equal(model.generalist.output.weight, trunk.output.weight)
+
+
+def test_branching_off_needs_the_trunk(tmp_path, material):
+    text = RECIPE.replace(
+        "[training.generalist]", "[training]\nspecialists_start = 'trunk'\n[training.generalist]"
+    )
+    with pytest.raises(ModelError, match="train the generalist first"):
+        run(tmp_path / "run", material, text, stages=("specialists",))
 
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path, material):

@@ -1,0 +1,47 @@
+"""Who updates which weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from smle.recipe import StageConfig
+
+_ADAM_WEIGHT_DECAY = 1e-3
+_MUON_WEIGHT_DECAY = 1e-2
+
+
+def optimisers_for(module: nn.Module, config: StageConfig) -> list[torch.optim.Optimizer]:
+    """Make the optimisers of a stage.
+
+    "muon" orthogonalises the updates of weight matrices (K. Jordan et al., 2024), at the step size
+    that AdamW would have, and leaves everything else to AdamW: in the same time a banded network
+    learns about twice as much.
+
+    Args:
+        module: Holds the weights.
+        config: Names the optimiser and its rate.
+
+    >>> module = nn.Linear(3, 2)
+    >>> muon, adam = optimisers_for(module, StageConfig(optimiser="muon"))
+    >>> [tuple(p.shape) for o in (muon, adam) for g in o.param_groups for p in g["params"]]
+    [(2, 3), (2,)]
+    """
+    named = list(module.named_parameters())
+    matrices = [p for name, p in named if config.optimiser == "muon" and _is_matrix(name, p)]
+    others = [p for _, p in named if not any(p is matrix for matrix in matrices)]
+    rate = config.learning_rate
+    optimisers: list[torch.optim.Optimizer] = []
+    if matrices:
+        # With AdamW's root mean square of an update both can share one rate.
+        optimisers.append(
+            torch.optim.Muon(
+                matrices, rate, weight_decay=_MUON_WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"
+            )
+        )
+    optimisers.append(torch.optim.AdamW(others, rate, weight_decay=_ADAM_WEIGHT_DECAY))
+    return optimisers
+
+
+def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim == 2 and "weight" in name
