@@ -95,10 +95,18 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """The shape of the gate: a linear layer, a GRU, then one logit per specialist."""
+    """The gate: a linear layer, a GRU, then one logit per specialist.
+
+    Args:
+        hidden_size: Units of the GRU.
+        layers: Of the GRU.
+        hears_expert: Whether it hears, beside the noisy features, how much the running expert keeps
+            of them; the papers' gate does not.
+    """
 
     hidden_size: int = 32
     layers: int = 1
+    hears_expert: bool = False
 
     def __post_init__(self) -> None:
         _within("gate.hidden_size", self.hidden_size, 1, 1_024)
@@ -150,10 +158,10 @@ def from_table(cls: type[T], table: Any, where: str) -> T:
 
     >>> from_table(GateConfig, {"hidden_size": 16}, "gate").hidden_size
     16
-    >>> from_table(GateConfig, {"hiden_size": 16}, "gate")
+    >>> from_table(GateConfig, {"size": 2}, "gate")
     Traceback (most recent call last):
     ...
-    smle.errors.RecipeError: [gate] has no key 'hiden_size'; known keys: hidden_size, layers
+    smle.errors.RecipeError: [gate] has no key 'size'; known keys: hidden_size, layers, hears_expert
     """
     if not isinstance(table, dict):
         raise RecipeError(f"[{where}] is {table!r}; write it as a table of keys and values")

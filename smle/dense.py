@@ -20,13 +20,13 @@ class _Listener:
     """Hears the gate over a whole signal and lets the signal pass."""
 
     def __init__(self, mixture: Mixture, rows: int) -> None:
-        self._gate = mixture.gate
-        self._state = mixture.gate.start(rows)
+        self._mixture = mixture
+        self._state = mixture.start_listening(rows)
         self.total = torch.zeros(rows, len(mixture.specialists), dtype=torch.float64)
         self.frames = 0
 
     def __call__(self, features: Tensor) -> Tensor:
-        logits, self._state = self._gate(features, self._state)
+        logits, self._state = self._mixture.listen(features, self._state)
         self.total += logits.double().sum(1)
         self.frames += features.shape[1]
         return torch.ones(features.shape[:3])

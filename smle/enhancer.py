@@ -208,8 +208,7 @@ class Enhancer:
         """Sum of logits (rows, specialists) over the frames of each row, and their number."""
         spectral = self.recipe.spectral
         stft, features = Stft(spectral, sample_rate), Features(spectral)
-        gate = self.mixture.gate
-        level, state = features.start(len(rows)), gate.start(len(rows))
+        level, state = features.start(len(rows)), self.mixture.start_listening(len(rows))
         hop = stft.hop_length
         counts = np.maximum(1, -(-lengths // hop))
         sums = np.zeros((len(rows), len(self.mixture.specialists)))
@@ -219,7 +218,7 @@ class Enhancer:
             stop = min(first + step, int(counts.max()))
             part = torch.from_numpy(padded[:, first * hop : stop * hop + stft.overlap])
             heard, level = features(stft.analyse(part), level)
-            logits, state = gate(heard, state)
+            logits, state = self.mixture.listen(heard, state)
             within = np.arange(first, stop)[None] < counts[:, None]
             sums += (logits.double().numpy() * within[..., None]).sum(1)
         return sums, counts

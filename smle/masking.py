@@ -51,7 +51,7 @@ class RoutedMasker:
         self._route = route
         self._gate_state = self._gate.start(rows)
         self._gate_step = gate_step(self._gate)
-        self._evidence_state = self._evidence.start(self._gate_state.new_zeros(rows, n_specialists))
+        self._evidence_state = self._evidence.start(torch.zeros(rows, n_specialists))
         self._steps: dict[int, Step] = {}
         # Pieces of features (rows, frames, bins) that cover the last warm_up_frames.
         self._past: deque[Tensor] = deque()
@@ -97,7 +97,7 @@ class RoutedMasker:
             stop = min(features.shape[1], at + self._frames_to_next_event())
             part = features[:, at:stop]
             masks.append(self._advance(part))
-            self._listen(part)
+            self._listen(part, masks[-1])
             at = stop
         return torch.cat(masks, 1)
 
@@ -128,14 +128,14 @@ class RoutedMasker:
             ahead = min(ahead, self._fade_frames - self._faded_frames)
         return ahead
 
-    def _listen(self, features: Tensor) -> None:
+    def _listen(self, features: Tensor, mask: Tensor) -> None:
         """Let the gate hear the frames that were just masked, and decide if it is time."""
         due = self._times.next_after(self._frame)
         self._frame += features.shape[1]
         self._remember(features)
         if self._route is not None:
             return
-        logits = self._logits(features)
+        logits = self._logits(features, mask)
         evidence, self._evidence_state = self._evidence(logits, self._evidence_state)
         if self._frame == due and not self._leaving:
             decisions = decide(evidence[:, -1], self._current, self._config, self._generalist)
@@ -217,11 +217,14 @@ class RoutedMasker:
             mask, group.state = self._experts[group.expert](own, group.state)
         return mask
 
-    def _logits(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor, mask: Tensor) -> Tensor:
         if features.shape[1] == 1:
-            logits, (self._gate_state,) = _one_frame(self._gate_step, features, (self._gate_state,))
-        else:
-            logits, self._gate_state = self._gate(features, self._gate_state)
+            hidden, powers = (s.numpy() for s in self._gate_state)
+            one, after = self._gate_step(features[:, 0].numpy(), mask[:, 0].numpy(), hidden, powers)
+            self._gate_state = (torch.from_numpy(after[0]), torch.from_numpy(after[1]))
+            logits: Tensor = torch.from_numpy(one)[:, None]
+            return logits
+        logits, self._gate_state = self._gate(features, mask, self._gate_state)
         return logits
 
     def _group(self, expert: int, parts: list[tuple[list[int], State]]) -> _Group:

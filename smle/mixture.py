@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from smle.gate import Gate, soft_routing
-from smle.networks import Network, build_network
+from smle.gate import Gate, GateState, soft_routing
+from smle.networks import Network, State, build_network
 from smle.recipe import Recipe
 
 GENERALIST = "generalist"
+
+
+class Listening(NamedTuple):
+    """What the gate and the expert beside it carry from frame to frame."""
+
+    gate: GateState
+    expert: State
 
 
 class Mixture(nn.Module):
@@ -36,7 +43,7 @@ class Mixture(nn.Module):
         self.specialists = nn.ModuleList(
             build_network(recipe.network, recipe.spectral) for _ in recipe.specialists
         )
-        self.gate = Gate(recipe.gate, recipe.spectral.n_bins, len(recipe.specialists))
+        self.gate = Gate(recipe.gate, recipe.spectral, len(recipe.specialists))
         self.generalist = (
             build_network(recipe.network, recipe.spectral) if recipe.generalist else None
         )
@@ -54,6 +61,35 @@ class Mixture(nn.Module):
             networks.append(self.generalist)
         return cast("list[Network]", networks)
 
+    @property
+    def start_expert(self) -> Network:
+        """The expert that runs before the first decision."""
+        return self.experts[self.expert_names.index(self.recipe.start_name)]
+
+    def start_listening(self, rows: int) -> Listening:
+        """The state of `listen` before the first frame."""
+        return Listening(self.gate.start(rows), self.start_expert.start(rows))
+
+    def listen(self, features: Tensor, state: Listening) -> tuple[Tensor, Listening]:
+        """What the gate says to a signal on which nothing but the start expert runs.
+
+        This is the evidence for one choice per file or folder; over time, the gate hears whichever
+        expert it has chosen (see `smle.masking`).
+
+        Args:
+            features: (rows, frames, bins).
+            state: From the call before, or `start_listening`.
+
+        Returns:
+            Logits (rows, frames, specialists) and the new state.
+        """
+        mask, expert = None, state.expert
+        if self.gate.hears_expert:
+            with torch.no_grad():
+                mask, expert = self.start_expert(features, state.expert)
+        logits, gate = self.gate(features, mask, state.gate)
+        return logits, Listening(gate, expert)
+
     def soft_mask(self, features: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
         """Sum the masks of all specialists, weighted by P1's softmax(alpha * logits).
 
@@ -67,7 +103,7 @@ class Mixture(nn.Module):
             The mask (rows, frames, bins) and the gate's logits (rows, frames, specialists).
         """
         rows = features.shape[0]
-        logits, _ = self.gate(features, self.gate.start(rows))
+        logits, _ = self.listen(features, self.start_listening(rows))
         weights = soft_routing(logits, alpha)  # (rows, specialists)
         specialists = self.experts[: len(self.specialists)]
         masks = torch.stack([s(features, s.start(rows))[0] for s in specialists], 1)

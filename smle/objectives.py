@@ -107,15 +107,25 @@ def gate_objective(
     least = mixture.recipe.training.gate_target == "least"
     specialists = mixture.experts[: len(mixture.specialists)]
 
+    def listen(module: nn.Module, features: Tensor, step: int) -> Tensor:
+        # Whoever runs, the gate has to know its way: the experts take turns.
+        expert = mixture.experts[-1 - step % len(mixture.experts)]
+        mask = None
+        if mixture.gate.hears_expert:
+            with torch.no_grad():
+                mask = spectra.mask(expert, features)
+        logits: Tensor = module(features, mask, mixture.gate.start(len(features)))[0]
+        return logits
+
     def name(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         _, features = spectra.hear(batch)
-        logits, _ = module(features, mixture.gate.start(len(features)))
+        logits = listen(module, features, step)
         entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
         return entropy, {"accuracy": accuracy}
 
     def cost(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         spectrum, features = spectra.hear(batch)
-        logits, _ = module(features, mixture.gate.start(len(features)))
+        logits = listen(module, features, step)
         with torch.no_grad():
             masks = [spectra.mask(expert, features) for expert in specialists]
             losses = torch.stack([spectra.compare(mask, spectrum, batch) for mask in masks], 1)
@@ -165,11 +175,19 @@ def finetune_objective(
     Validation is hard-routed by the mean evidence of each mixture: what is kept is what ships.
     """
 
+    def listen(joint: JointModule, features: Tensor) -> Tensor:
+        mask = None
+        if joint.gate.hears_expert:
+            with torch.no_grad():
+                mask = spectra.mask(mixture.start_expert, features)
+        logits: Tensor = joint.gate(features, mask, joint.gate.start(len(features)))[0]
+        return logits
+
     def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         joint = _joint(module)
         spectrum, features = spectra.hear(batch)
         alpha = alpha_at(config.alpha, step)
-        logits, _ = joint.gate(features, joint.gate.start(len(features)))
+        logits = listen(joint, features)
         weights = soft_routing(logits, alpha)  # (rows, specialists)
         used = _hard(weights) + weights - weights.detach() if config.straight_through else weights
         masks = [spectra.mask(expert, features) for expert in joint.experts]
@@ -186,7 +204,7 @@ def finetune_objective(
     def hard_loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         joint = _joint(module)
         spectrum, features = spectra.hear(batch)
-        logits, _ = joint.gate(features, joint.gate.start(len(features)))
+        logits = listen(joint, features)
         choice = logits.mean(1).argmax(-1)
         masks = torch.zeros(spectrum.shape, device=spectrum.device)
         for k, expert in enumerate(joint.experts):

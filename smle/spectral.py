@@ -191,6 +191,19 @@ class RunningMean:
         return mean, MeanState(biased[:, -1], state.frames + count)
 
 
+def relative_power(features: Tensor, compression: float) -> Tensor:
+    """Undo the compression of features: powers relative to the running level, shaped as given.
+
+    >>> config = SpectralConfig(compression=0.3)
+    >>> features, _ = Features(config)(torch.ones(1, 1, 257) + 0j, Features.start(1))
+    >>> round(relative_power(features, 0.3).sum().item())
+    257
+    """
+    if compression == 0:
+        return (torch.exp(features / _LOG_SCALE) - _LOG_FLOOR).clamp(min=0.0)
+    return features ** (2 / compression)
+
+
 class Features:
     """Turns spectra into what gate and specialists hear, whatever the recording's level.
 

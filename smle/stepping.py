@@ -15,14 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smle.gate import Gate
+from smle.gate import Gate, balance_of
 from smle.networks import Network, RecurrentNetwork
+from smle.spectral import relative_power
 from smle.subband import BAND_GROUPS, N_BANDS, SubbandBlock, SubbandNetwork
 
 Array = NDArray[np.float32]
 Arrays = tuple[Array, ...]
 Step = Callable[[Array, Arrays], tuple[Array, Arrays]]
 """Features (rows, bins) and state to output (rows, ...) and state, as the network's own call."""
+
+GateStep = Callable[[Array, Array, Array, Array], tuple[Array, Arrays]]
+"""Features (rows, bins), mask (rows, bins) and the gate's state to logits and state."""
 
 
 def network_step(network: Network) -> Step:
@@ -40,17 +44,28 @@ def network_step(network: Network) -> Step:
     return _subband_step(network)
 
 
-def gate_step(gate: Gate) -> Step:
-    """Make the one-frame step of a gate; its state is a tuple of one array."""
+def gate_step(gate: Gate) -> GateStep:
+    """Make the one-frame step of a gate."""
     layers = [_gru_layer(gate.recurrent, index) for index in range(gate.recurrent.num_layers)]
     first, output = _linear(gate.input), _linear(gate.output)
 
-    def step(features: Array, state: Arrays) -> tuple[Array, Arrays]:
-        hidden = state[0]
+    decay = np.float32(gate.balance_mean.decay)
+
+    def step(features: Array, mask: Array, hidden: Array, powers: Array) -> tuple[Array, Arrays]:
+        if gate.hears_expert:
+            power = relative_power(torch.from_numpy(features), gate.compression).numpy()
+            kept = (mask * mask * power).mean(-1)
+            removed = ((1 - mask) * (1 - mask) * power).mean(-1)
+            both: Array = np.stack([kept, removed], -1)
+            powers = both + decay * (powers - both)
+            balance = balance_of(torch.from_numpy(powers)).numpy()
+            features = np.concatenate([features, balance], -1)
         x, after = _silu(first(features)), np.empty_like(hidden)
         for index, layer in enumerate(layers):
             x = after[:, index] = layer(x, hidden[:, index])
-        return output(x), (after,)
+        if gate.hears_expert:
+            x = np.concatenate([x, balance], -1)
+        return output(x), (after, powers)
 
     return step
 

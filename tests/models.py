@@ -24,7 +24,7 @@ def recipe(network: NetworkConfig = RECURRENT, **changes: object) -> Recipe:
         specialists=("one", "two", "three"),
         generalist=True,
         network=network,
-        gate=GateConfig(hidden_size=8),
+        gate=GateConfig(hidden_size=8, hears_expert=network is not RECURRENT),
         routing=RoutingConfig(segment_s=0.3, evidence_s=0.2, margin=0.0, warm_up_s=0.4),
     )
     return replace(base, **changes)  # type: ignore[arg-type]

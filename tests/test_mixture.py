@@ -29,7 +29,7 @@ def test_the_second_papers_networks_have_its_parameters(hidden_size, parameters,
 
 @pytest.mark.parametrize(("n_specialists", "parameters"), [(2, 66), (5, 165), (10, 330)])
 def test_the_gates_output_has_the_papers_parameters(n_specialists, parameters):
-    gate = Gate(GateConfig(hidden_size=32, layers=2), 513, n_specialists)
+    gate = Gate(GateConfig(hidden_size=32, layers=2), SpectralConfig(window_s=0.064), n_specialists)
     assert sum(p.numel() for p in gate.output.parameters()) == parameters
 
 
