@@ -94,6 +94,8 @@ def train(
     torch.manual_seed(recipe.training.seed)
     mixture = _initial_mixture(recipe, run, start_from).to(device)
     data = _Data(recipe, material, recipe_path.parent)
+    if set(stages) - {"generalist"}:
+        data.check_clusters()
     trainer = _Trainer(mixture, data, run, torch.device(device), resume=resume, watch=watch)
     for stage in stages:
         trainer.run(stage)
@@ -157,6 +159,22 @@ class _Data:
             only=Only() if only is None else self.clusters.only(only),
             clusters=self.clusters,
         )
+
+    def check_clusters(self) -> None:
+        """Raise CorpusError, before hours are spent, if a specialist has nothing to learn from."""
+        for index, name in enumerate(self.recipe.specialists):
+            try:
+                self.dataset(held_out=False, only=index)
+            except CorpusError as error:
+                raise CorpusError(f"specialist {name!r}: {error}") from None
+            try:
+                self.dataset(held_out=True, only=index)
+            except CorpusError:
+                raise CorpusError(
+                    f"specialist {name!r} has nothing to be validated on: every "
+                    f"{_HOLD_OUT_EVERY}th recording is held out, and none of them belongs to its "
+                    "cluster; add recordings, or make fewer clusters"
+                ) from None
 
 
 @dataclass

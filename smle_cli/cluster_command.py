@@ -99,6 +99,8 @@ def cluster(
     for path in (out, picture):
         if path.exists() and not force:
             raise CorpusError(f"{path} exists; name another file, or overwrite it with --force")
+    if not out.parent.is_dir():
+        raise CorpusError(f"there is no folder {out.parent}; make it, or name another file")
     asked = Clustering(
         by=by,
         ks=ks,

@@ -181,6 +181,8 @@ def test_missing_labels_and_wrong_numbers_are_one_line(
         error = capsys.readouterr().err
         assert complaint in error
         assert error.count("\n") == 1
+    assert exit_code(["cluster", "-o", str(tmp_path / "no" / "c.json"), "--by", "snr"]) == 1
+    assert "no folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     assert exit_code(["cluster", speech, "-o", "x", "--by", "noise", "-k", "two"]) == 2
 

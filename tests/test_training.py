@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from smle.checkpoint import load_model
+from smle.clusters import Clusters, write_clusters
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
@@ -261,6 +262,28 @@ def test_too_little_material_is_refused_before_training(tmp_path, material):
     sf.write(few / "one.wav", np.zeros(RATE), RATE)
     with pytest.raises(CorpusError, match="1 files"):
         run(tmp_path / "run", Material(few, material.noise))
+
+
+@pytest.mark.parametrize(
+    ("speakers", "complaint"),
+    [
+        ({"elsewhere": 0, "nowhere": 1}, "'low': no speech .* belongs to the cluster"),
+        ({"many": 0, "one": 1}, "'high' has nothing to be validated on"),
+    ],
+)
+def test_a_cluster_without_material_is_refused_before_training(
+    tmp_path, material, speakers, complaint
+):
+    for speaker, takes in {"many": 30, "one": 1}.items():
+        (tmp_path / "speech" / speaker).mkdir(parents=True)
+        for take in range(takes):
+            sf.write(tmp_path / "speech" / speaker / f"{take}.wav", np.full(RATE, 0.1), RATE)
+    grouping = Clusters("speaker", ("low", "high"), speakers)
+    write_clusters(tmp_path / "clusters.json", [grouping])
+    text = RECIPE.replace('by = "snr"\nlevels_db = [0, 10]', 'file = "clusters.json"')
+    with pytest.raises(CorpusError, match=complaint):
+        run(tmp_path / "run", Material(tmp_path / "speech", material.noise), text)
+    assert not list((tmp_path / "run").glob("checkpoints/*"))
 
 
 def test_the_loss_of_training_is_the_reported_si_sdr():
