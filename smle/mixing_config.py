@@ -21,8 +21,10 @@ class MixingConfig:
         speed_range: Factors of speed.
         equalise: Speech, and independently noise, coloured by a smooth response.
         equalise_db: Most that the response departs from flat.
-        room: Speech in a measured room; the clean signal keeps the first 50 ms of the room.
+        room: Speech in a room; the clean signal keeps the first 50 ms of the room.
         room_late_gain: Gain of what the room adds later than that.
+        simulated_rooms: How many rooms to simulate beside the measured ones; needs the extra
+            `rooms`.
         clip: The noisy signal clipped.
         clip_db: How far below its peak.
         band_limit: Noisy and clean low-passed alike.
@@ -47,6 +49,7 @@ class MixingConfig:
     equalise_db: float = 8.0
     room: float = 0.3
     room_late_gain: tuple[float, float] = (0.1, 1.0)
+    simulated_rooms: int = 0
     clip: float = 0.05
     clip_db: tuple[float, float] = (1.0, 12.0)
     band_limit: float = 0.15
@@ -72,6 +75,10 @@ class MixingConfig:
         for pair in (("babble", "synthetic"), ("noise_only", "clean_only")):
             if sum(getattr(self, name) for name in pair) > 1:
                 raise RecipeError(f"mixing.{pair[0]} plus mixing.{pair[1]} is above 1; lower one")
+        if not 0 <= self.simulated_rooms <= _MOST_ROOMS:
+            raise RecipeError(
+                f"mixing.simulated_rooms is {self.simulated_rooms}; choose 0 to {_MOST_ROOMS}"
+            )
         if not 0.1 <= self.segment_s <= 60:
             raise RecipeError(f"mixing.segment_s is {self.segment_s}; choose 0.1 to 60 seconds")
         if self.pause_s[0] < 0 or self.speed_range[0] <= 0 or self.babble_talkers[0] < 1:
@@ -83,6 +90,7 @@ class MixingConfig:
             raise RecipeError("mixing.band_limits_hz needs positive frequencies; add some")
 
 
+_MOST_ROOMS = 1_000
 _PROBABILITIES = (
     "pause",
     "speed",

@@ -1,4 +1,4 @@
-"""Room responses: what a room adds to speech, and how much of it an enhancer should keep."""
+"""Rooms: what a room adds to speech, and how much of it an enhancer should keep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BEFORE_DIRECT_S = 0.002
 
 
 class Rooms:
-    """Measured room responses, each split into an early part (50 ms) and the late rest.
+    """Room responses, each split into an early part (50 ms) and the late rest.
 
     Args:
         responses: Impulse responses of shape (time,), each with the direct sound as its peak.
@@ -30,22 +30,6 @@ class Rooms:
         self.sample_rate = sample_rate
         self._parts = [_split(response, sample_rate) for response in responses]
         self._spectra: dict[int, list[tuple[NDArray[np.complex64], NDArray[np.complex64]]]] = {}
-
-    @classmethod
-    def from_folder(cls, folder: str | Path, *, sample_rate: int = 16000) -> Rooms:
-        """Read every response in a folder.
-
-        Raises:
-            CorpusError: No response is there, or one cannot be read.
-        """
-        paths = find_audio(Path(folder))
-        if not paths:
-            raise CorpusError(f"no room responses in {folder}: give a folder of audio files")
-        try:
-            responses = [read(p, sample_rate=sample_rate, mono=True)[0][0] for p in paths]
-        except AudioError as error:
-            raise CorpusError(str(error)) from None
-        return cls(responses, sample_rate=sample_rate)
 
     def __len__(self) -> int:
         """Count the rooms."""
@@ -78,6 +62,21 @@ class Rooms:
         spectrum *= late
         rest: Signal = fft.irfft(spectrum, size)[delay : delay + len(speech)]
         return target + np.float32(late_gain) * rest, target
+
+
+def read_responses(folder: str | Path, *, sample_rate: int = 16000) -> list[Signal]:
+    """Read every response in a folder.
+
+    Raises:
+        CorpusError: No response is there, or one cannot be read.
+    """
+    paths = find_audio(Path(folder))
+    if not paths:
+        raise CorpusError(f"no room responses in {folder}: give a folder of audio files")
+    try:
+        return [read(p, sample_rate=sample_rate, mono=True)[0][0] for p in paths]
+    except AudioError as error:
+        raise CorpusError(str(error)) from None
 
 
 def _split(response: Signal, sample_rate: int) -> tuple[Signal, Signal, int]:

@@ -26,7 +26,8 @@ from smle.mixture import Mixture
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.objectives import Spectra, finetune_objective, gate_objective, network_objective
 from smle.recipe import Recipe, StageConfig, read_recipe
-from smle.rooms import Rooms
+from smle.rooms import Rooms, read_responses
+from smle.simulated_rooms import simulate_responses
 from smle.stage import Objective, Watch, run_stage, trunk_path
 
 Stage = Literal["generalist", "gate", "specialists", "finetune"]
@@ -143,9 +144,11 @@ class _Data:
                 Decoded(_part(corpus, held_out), sample_rate=rate, cache_dir=material.cache)
                 for corpus in (speech, noise)
             )
-        self._rooms = (
-            Rooms.from_folder(material.rooms, sample_rate=rate) if material.rooms else None
+        rooms = read_responses(material.rooms, sample_rate=rate) if material.rooms else []
+        rooms += simulate_responses(
+            self.config.simulated_rooms, seed=recipe.training.seed, sample_rate=rate
         )
+        self._rooms = Rooms(rooms, sample_rate=rate) if rooms else None
 
     def dataset(self, *, held_out: bool, only: int | None = None) -> MixtureDataset:
         """Mixtures of one cluster, or of all; validation never shares a recording with training."""

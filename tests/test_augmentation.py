@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.signal import fftconvolve
 
 from smle import augmentation, synthetic
 from smle.errors import CorpusError
-from smle.rooms import Rooms
+from smle.rooms import Rooms, read_responses
+from smle.simulated_rooms import simulate_responses
 
 RATE = 16000
 
@@ -88,7 +91,7 @@ def test_room_is_the_convolution_and_its_target_the_first_50_ms() -> None:
 
 def test_folder_without_rooms_is_refused(tmp_path: object) -> None:
     with pytest.raises(CorpusError, match="no room responses"):
-        Rooms.from_folder(str(tmp_path))
+        read_responses(str(tmp_path))
 
 
 def test_synthetic_noises_are_finite_and_sound() -> None:
@@ -114,3 +117,27 @@ def test_hum_has_energy_only_at_harmonics_of_the_mains() -> None:
         for harmonic in range(1, 13):
             near |= np.abs(bins - base_hz * harmonic) < 5
     assert spectrum[near].sum() > 0.999 * spectrum.sum()
+
+
+def test_simulated_rooms_come_from_the_seed_and_ring() -> None:
+    pytest.importorskip("pyroomacoustics")
+    first, again, other = (simulate_responses(3, seed=seed) for seed in (1, 1, 2))
+    for response, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(response, same)
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    np.testing.assert_array_equal(simulate_responses(1, seed=1)[0], first[0])
+    for response in first:
+        direct = int(np.abs(response).argmax())
+        # Sound travels 343 m/s, over 0.3 to 2.5 m; the package delays all by 40 samples.
+        assert 0.3 / 343 * RATE - 3 < direct - 40 < 2.5 / 343 * RATE + 3
+        late = np.square(response[direct + RATE // 20 :], dtype=float).sum()
+        assert 1e-4 < late / np.square(response, dtype=float).sum() < 0.9
+    heard, target = Rooms(first).apply(tone(440), 0)
+    assert heard.shape == target.shape
+
+
+def test_simulated_rooms_without_their_package_say_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyroomacoustics", None)
+    assert simulate_responses(0, seed=1) == []
+    with pytest.raises(CorpusError, match=r"smle\[rooms\]"):
+        simulate_responses(1, seed=1)
