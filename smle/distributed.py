@@ -40,6 +40,10 @@ def average_gradients(module: nn.Module) -> None:
     """Replace every gradient by its mean over the processes, in one exchange."""
     if not dist.is_initialized():
         return
+    # Where a process had nothing for an expert, another may have had something.
+    for parameter in module.parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     flat = torch.cat([g.flatten() for g in gradients])
     dist.all_reduce(flat)

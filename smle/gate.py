@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smle.config import GateConfig, SpectralConfig
-from smle.spectral import MeanState, RunningMean, relative_power
+from smle.spectral import RunningMean, relative_power
 
 GateState = tuple[Tensor, Tensor]
-"""Hidden state (rows, layers, hidden) and running powers kept and removed (rows, 2)."""
+"""Hidden state (rows, layers, hidden) and running means (rows, 3): kept, removed, and of ones."""
 
-_BALANCE_S = 4.0
-_BALANCE_SCALE = 0.25
+_BALANCE_S = 6.0
+_BALANCE_FEATURES = 5
 _POWER_FLOOR = 1e-8
 
 
@@ -24,7 +24,9 @@ class Gate(nn.Module):
     that a decision can be taken at any time (see `smle.routing`).
 
     A gate may also hear the expert that runs: the balance of what its mask keeps and removes, over
-    the last seconds, which is an estimate of the signal-to-noise ratio at no cost.
+    the last seconds, is an estimate of the signal-to-noise ratio at no cost. It goes straight to
+    the logits as well, as its square and with how long was listened, so that what a short moment
+    says weighs less.
 
     Args:
         config: Hidden size and layers, and whether it hears the running expert.
@@ -42,7 +44,7 @@ class Gate(nn.Module):
         self.hears_expert = config.hears_expert
         self.compression = spectral.compression
         self.balance_mean = RunningMean(_BALANCE_S * spectral.frames_per_s)
-        extra = int(config.hears_expert)
+        extra = _BALANCE_FEATURES if config.hears_expert else 0
         # Straight into the GRU, hundreds of features would saturate it from the start.
         self.input = nn.Linear(spectral.n_bins + extra, config.hidden_size)
         self.recurrent = nn.GRU(
@@ -53,7 +55,7 @@ class Gate(nn.Module):
     def start(self, rows: int) -> GateState:
         """The state before the first frame."""
         zeros = self.output.weight.new_zeros
-        return zeros(rows, self.recurrent.num_layers, self.recurrent.hidden_size), zeros(rows, 2)
+        return zeros(rows, self.recurrent.num_layers, self.recurrent.hidden_size), zeros(rows, 3)
 
     def forward(
         self, features: Tensor, mask: Tensor | None, state: GateState
@@ -69,27 +71,26 @@ class Gate(nn.Module):
         Returns:
             Logits (rows, frames, specialists) and the new state.
         """
-        before, powers = state
+        before, means = state
         if self.hears_expert:
             assert mask is not None
-            balance, powers = self._balance(features, mask, powers)
+            balance, means = self._balance(features, mask, means)
             features = torch.cat([features, balance], -1)
         hidden, after = self.recurrent(
             functional.silu(self.input(features)), before.transpose(0, 1).contiguous()
         )
         if self.hears_expert:
             hidden = torch.cat([hidden, balance], -1)
-        return self.output(hidden), (after.transpose(0, 1), powers)
+        return self.output(hidden), (after.transpose(0, 1), means)
 
-    def _balance(self, features: Tensor, mask: Tensor, powers: Tensor) -> tuple[Tensor, Tensor]:
-        """Logarithm of kept over removed power (rows, frames, 1), and the new running powers."""
+    def _balance(self, features: Tensor, mask: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
+        """What the balance says (rows, frames, 5), and the new running means."""
         power = relative_power(features, self.compression)
         kept = (mask.square() * power).mean(-1)
         removed = ((1 - mask).square() * power).mean(-1)
-        both = torch.stack([kept, removed], -1)  # (rows, frames, 2)
-        # Both means lack the same factor for the frames before the first: their ratio is right.
-        mean, after = self.balance_mean(both, MeanState(powers, 0))
-        return balance_of(mean), after.mean
+        values = torch.stack([kept, removed, torch.ones_like(kept)], -1)  # (rows, frames, 3)
+        running, after = self.balance_mean.biased(values, means)
+        return balance_features(running), after
 
     @property
     def macs_per_frame(self) -> int:
@@ -98,10 +99,12 @@ class Gate(nn.Module):
         return sum(weights)
 
 
-def balance_of(powers: Tensor) -> Tensor:
-    """Scaled logarithm (..., 1) of the ratio of kept to removed power (..., 2)."""
-    logs = torch.log(powers + _POWER_FLOOR)
-    return _BALANCE_SCALE * (logs[..., :1] - logs[..., 1:])
+def balance_features(means: Tensor) -> Tensor:
+    """Features (..., 5) of running means of kept and removed power and of ones (..., 3)."""
+    logs = torch.log(means[..., :2] + _POWER_FLOOR)
+    balance, heard = logs[..., 0] - logs[..., 1], means[..., 2]
+    square = balance.square() / 4
+    return torch.stack([balance, square, heard, heard * balance, heard * square], -1)
 
 
 def soft_routing(logits: Tensor, alpha: float) -> Tensor:

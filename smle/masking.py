@@ -219,8 +219,8 @@ class RoutedMasker:
 
     def _logits(self, features: Tensor, mask: Tensor) -> Tensor:
         if features.shape[1] == 1:
-            hidden, powers = (s.numpy() for s in self._gate_state)
-            one, after = self._gate_step(features[:, 0].numpy(), mask[:, 0].numpy(), hidden, powers)
+            hidden, means = (s.numpy() for s in self._gate_state)
+            one, after = self._gate_step(features[:, 0].numpy(), mask[:, 0].numpy(), hidden, means)
             self._gate_state = (torch.from_numpy(after[0]), torch.from_numpy(after[1]))
             logits: Tensor = torch.from_numpy(one)[:, None]
             return logits

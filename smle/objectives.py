@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import torch
@@ -107,25 +107,15 @@ def gate_objective(
     least = mixture.recipe.training.gate_target == "least"
     specialists = mixture.experts[: len(mixture.specialists)]
 
-    def listen(module: nn.Module, features: Tensor, step: int) -> Tensor:
-        # Whoever runs, the gate has to know its way: the experts take turns.
-        expert = mixture.experts[-1 - step % len(mixture.experts)]
-        mask = None
-        if mixture.gate.hears_expert:
-            with torch.no_grad():
-                mask = spectra.mask(expert, features)
-        logits: Tensor = module(features, mask, mixture.gate.start(len(features)))[0]
-        return logits
-
     def name(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         _, features = spectra.hear(batch)
-        logits = listen(module, features, step)
+        logits = _listen(module, mixture, features, spectra, step)
         entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
         return entropy, {"accuracy": accuracy}
 
     def cost(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         spectrum, features = spectra.hear(batch)
-        logits = listen(module, features, step)
+        logits = _listen(module, mixture, features, spectra, step)
         with torch.no_grad():
             masks = [spectra.mask(expert, features) for expert in specialists]
             losses = torch.stack([spectra.compare(mask, spectrum, batch) for mask in masks], 1)
@@ -175,19 +165,11 @@ def finetune_objective(
     Validation is hard-routed by the mean evidence of each mixture: what is kept is what ships.
     """
 
-    def listen(joint: JointModule, features: Tensor) -> Tensor:
-        mask = None
-        if joint.gate.hears_expert:
-            with torch.no_grad():
-                mask = spectra.mask(mixture.start_expert, features)
-        logits: Tensor = joint.gate(features, mask, joint.gate.start(len(features)))[0]
-        return logits
-
     def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         joint = _joint(module)
         spectrum, features = spectra.hear(batch)
         alpha = alpha_at(config.alpha, step)
-        logits = listen(joint, features)
+        logits = _listen(joint.gate, mixture, features, spectra, step)
         weights = soft_routing(logits, alpha)  # (rows, specialists)
         used = _hard(weights) + weights - weights.detach() if config.straight_through else weights
         masks = [spectra.mask(expert, features) for expert in joint.experts]
@@ -204,18 +186,45 @@ def finetune_objective(
     def hard_loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         joint = _joint(module)
         spectrum, features = spectra.hear(batch)
-        logits = listen(joint, features)
+        logits = _listen(joint.gate, mixture, features, spectra, step)
         choice = logits.mean(1).argmax(-1)
-        masks = torch.zeros(spectrum.shape, device=spectrum.device)
-        for k, expert in enumerate(joint.experts):
-            rows = (choice == k).nonzero()[:, 0]
-            if len(rows):
-                masks[rows] = spectra.mask(expert, features[rows])
-        return spectra.compare(masks, spectrum, batch).mean(), {}
+        mask = _routed_mask(joint.experts, choice, features, spectra)
+        return spectra.compare(mask, spectrum, batch).mean(), {}
 
     module = JointModule(mixture)
     return _objective(
         "finetune", module, loss, training, validation, config.batch_size, spectra, hard_loss
+    )
+
+
+def routed_objective(
+    mixture: Mixture,
+    config: FinetuneConfig,
+    training: MixtureDataset,
+    validation: MixtureDataset,
+    spectra: Spectra,
+) -> Objective:
+    """Train every specialist on the mixtures that the gate sends to it; the gate stays as it is.
+
+    A specialist that was trained on a cluster never met what a mistaken gate sends; now it does,
+    and a mistake costs what the gate's own grouping costs, no more.
+    """
+
+    def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+        spectrum, features = spectra.hear(batch)
+        with torch.no_grad():
+            logits = _listen(mixture.gate, mixture, features, spectra, step)
+        choice = logits.mean(1).argmax(-1)
+        mask = _routed_mask(cast("nn.ModuleList", module), choice, features, spectra)
+        share = functional.one_hot(choice, len(mixture.specialists)).float().mean(0)
+        return spectra.compare(mask, spectrum, batch).mean(), {
+            f"share_{name}": part
+            for name, part in zip(mixture.recipe.specialists, share.tolist(), strict=True)
+        }
+
+    specialists = mixture.specialists
+    return _objective(
+        "finetune", specialists, loss, training, validation, config.batch_size, spectra
     )
 
 
@@ -247,6 +256,31 @@ def _objective(
         return float(torch.stack(losses).mean())
 
     return Objective(name, module, loss, batches, validate)
+
+
+def _listen(
+    gate: nn.Module, mixture: Mixture, features: Tensor, spectra: Spectra, step: int
+) -> Tensor:
+    """Logits (rows, frames, specialists) while one of the experts runs, each in its turn."""
+    mask = None
+    if mixture.gate.hears_expert:
+        expert = mixture.experts[-1 - step % len(mixture.experts)]
+        with torch.no_grad():
+            mask = spectra.mask(expert, features)
+    logits: Tensor = gate(features, mask, mixture.gate.start(len(features)))[0]
+    return logits
+
+
+def _routed_mask(
+    experts: Iterable[nn.Module], choice: Tensor, features: Tensor, spectra: Spectra
+) -> Tensor:
+    """Masks (rows, frames, bins), each by the one expert that was chosen for its row."""
+    mask = torch.zeros_like(features)
+    for k, expert in enumerate(experts):
+        rows = (choice == k).nonzero()[:, 0]
+        if len(rows):
+            mask[rows] = spectra.mask(expert, features[rows])
+    return mask
 
 
 def _joint(module: nn.Module) -> JointModule:

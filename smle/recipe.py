@@ -53,12 +53,15 @@ class FinetuneConfig(StageConfig):
     """The joint stage, P1's fine-tuning through a soft mixture that hardens.
 
     Args:
+        routing: "soft" as in P1; "hard" trains every specialist on what the gate sends to it, and
+            leaves the gate alone (the other fields are the soft one's).
         alpha: Schedule of the sharpness (see `smle.annealing`).
         gate_weight: Weight of the gate's cross-entropy beside the loss of the estimate.
         balance_weight: Weight of the penalty on uneven use of the specialists.
         straight_through: Hard choices forward, soft gradients backward.
     """
 
+    routing: Literal["soft", "hard"] = "soft"
     alpha: AlphaSchedule = "sigmoid"
     gate_weight: float = 0.0
     balance_weight: float = 0.0

@@ -179,16 +179,30 @@ class RunningMean:
             latest = self.decay * state.mean + (1 - self.decay) * values[:, 0]
             unbiased = latest / (1 - self.decay ** (state.frames + 1))
             return unbiased[:, None], MeanState(latest, state.frames + 1)
+        biased, latest = self.biased(values, state.mean)
+        step = torch.arange(count, device=values.device)
+        seen = 1 - self.decay ** (step.double() + 1 + state.frames)
+        return biased / seen.to(values.dtype)[:, None], MeanState(latest, state.frames + count)
+
+    def biased(self, values: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+        """Follow a mean that takes the frames before the first for zeros.
+
+        Args:
+            values: (rows, frames, features).
+            mean: From the call before, or zeros (rows, features).
+
+        Returns:
+            The mean after each frame (rows, frames, features), and the last.
+        """
+        count = values.shape[1]
         step = torch.arange(count, device=values.device)
         age = step[:, None] - step[None, :]  # (frames, frames)
         decay = torch.tensor(self.decay, dtype=torch.float64, device=values.device)
         weights = torch.where(age >= 0, (1 - decay) * decay ** age.clamp(min=0), 0.0)
         carried = decay ** (step + 1)
         biased = torch.einsum("ts,rsf->rtf", weights.to(values.dtype), values)
-        biased = biased + carried.to(values.dtype)[:, None] * state.mean[:, None]
-        seen = 1 - decay ** (step + 1 + state.frames)
-        mean = biased / seen.to(values.dtype)[:, None]
-        return mean, MeanState(biased[:, -1], state.frames + count)
+        biased = biased + carried.to(values.dtype)[:, None] * mean[:, None]
+        return biased, biased[:, -1]
 
 
 def relative_power(features: Tensor, compression: float) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smle.gate import Gate, balance_of
+from smle.gate import Gate, balance_features
 from smle.networks import Network, RecurrentNetwork
 from smle.spectral import relative_power
 from smle.subband import BAND_GROUPS, N_BANDS, SubbandBlock, SubbandNetwork
@@ -51,21 +51,21 @@ def gate_step(gate: Gate) -> GateStep:
 
     decay = np.float32(gate.balance_mean.decay)
 
-    def step(features: Array, mask: Array, hidden: Array, powers: Array) -> tuple[Array, Arrays]:
+    def step(features: Array, mask: Array, hidden: Array, means: Array) -> tuple[Array, Arrays]:
         if gate.hears_expert:
             power = relative_power(torch.from_numpy(features), gate.compression).numpy()
             kept = (mask * mask * power).mean(-1)
             removed = ((1 - mask) * (1 - mask) * power).mean(-1)
-            both: Array = np.stack([kept, removed], -1)
-            powers = both + decay * (powers - both)
-            balance = balance_of(torch.from_numpy(powers)).numpy()
+            values: Array = np.stack([kept, removed, np.ones_like(kept)], -1)
+            means = values + decay * (means - values)
+            balance = balance_features(torch.from_numpy(means)).numpy()
             features = np.concatenate([features, balance], -1)
         x, after = _silu(first(features)), np.empty_like(hidden)
         for index, layer in enumerate(layers):
             x = after[:, index] = layer(x, hidden[:, index])
         if gate.hears_expert:
             x = np.concatenate([x, balance], -1)
-        return output(x), (after, powers)
+        return output(x), (after, means)
 
     return step
 

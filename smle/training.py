@@ -24,7 +24,13 @@ from smle.errors import CorpusError, ModelError, RecipeError
 from smle.mixing_config import MixingConfig
 from smle.mixture import Mixture
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
-from smle.objectives import Spectra, finetune_objective, gate_objective, network_objective
+from smle.objectives import (
+    Spectra,
+    finetune_objective,
+    gate_objective,
+    network_objective,
+    routed_objective,
+)
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.rooms import Rooms, read_responses
 from smle.simulated_rooms import simulate_responses
@@ -234,7 +240,8 @@ class _Trainer:
             return [lambda: gate_objective(mixture, training, validation, config, spectra)]
         if stage == "finetune":
             finetune = self.config.finetune
-            return [lambda: finetune_objective(mixture, finetune, training, validation, spectra)]
+            make = routed_objective if finetune.routing == "hard" else finetune_objective
+            return [lambda: make(mixture, finetune, training, validation, spectra)]
         indices = range(len(mixture.specialists))
         return [partial(self._specialist, index, size) for index in indices]
 

@@ -11,7 +11,8 @@ import pytest
 import soundfile as sf
 import torch
 from click.testing import CliRunner
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from smle.checkpoint import load_model
 from smle.clusters import Clusters, write_clusters
@@ -86,6 +87,11 @@ def weights(model: Path) -> dict[str, torch.Tensor]:
     return load_file(model / "model.safetensors")
 
 
+def read_metadata(model: Path) -> dict[str, str]:
+    with safe_open(model / "model.safetensors", framework="pt") as file:
+        return file.metadata()
+
+
 class KilledError(Exception):
     pass
 
@@ -154,6 +160,20 @@ def test_branching_off_needs_the_trunk(tmp_path, material):
     )
     with pytest.raises(ModelError, match="train the generalist first"):
         run(tmp_path / "run", material, text, stages=("specialists",))
+
+
+def test_hard_finetuning_trains_the_specialist_that_the_gate_chooses_and_no_other(
+    tmp_path, material
+):
+    text = RECIPE.replace("[training.finetune]", '[training.finetune]\nrouting = "hard"')
+    text = text.replace("[gate]", "[gate]\nhears_expert = true")
+    model = run(tmp_path / "run", material, text, stages=("generalist",))
+    before = weights(model)
+    before["gate.output.bias"] = torch.tensor([-50.0, 50.0])
+    save_file(before, model / "model.safetensors", read_metadata(model))
+    after = weights(run(tmp_path / "run", material, text, stages=("finetune",), resume=True))
+    changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert {name[:14] for name in changed} == {"specialists.1."}
 
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path, material):
