@@ -58,10 +58,11 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/smle enhance $(if $(NOISY),"$(NOISY)",demo/noisy) demo/clean --force
 	@echo "Listen: $(if $(NOISY),$(NOISY),demo/noisy) and demo/clean"
 
-# The picture at the top of README.md.
+# The pictures in README.md and in the cards.
 picture: setup
 	$(BIN)/python examples/noisy_speech.py demo/noisy
 	$(BIN)/python examples/draw_routing.py demo/noisy/outside/interview.wav docs/before_after.png
+	$(BIN)/python examples/draw_routing.py demo/noisy/tape/lecture.wav docs/full_band.png --top-hz 24000
 
 model-%: setup
 	$(BIN)/smle train models/$*/recipe.toml $(CORPUS) -o runs/$* --resume

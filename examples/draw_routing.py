@@ -1,6 +1,6 @@
 """Draw who ran when, under the spectrograms of the recording and of the estimate.
 
-python examples/draw_routing.py [NOISY] [PICTURE] [--model NAME]        (needs matplotlib)
+python examples/draw_routing.py [NOISY] [PICTURE] [--model NAME] [--top-hz HZ]   (needs matplotlib)
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def draw(
     rate: float,
     routing: smle.Routing,
     path: Path,
+    top_hz: float = 12_000,
 ) -> None:
     """Save a picture.
 
@@ -37,6 +38,7 @@ def draw(
         rate: in Hz.
         routing: who ran when, for every channel.
         path: of the picture.
+        top_hz: up to where spectra are drawn.
     """
     names = routing.expert_names
     palette = plt.get_cmap("tab20")
@@ -46,7 +48,7 @@ def draw(
     )
     for axes, audio, title in ((above, noisy, "noisy"), (below, clean, "enhanced")):
         axes.specgram(audio[0] + 1e-9, NFFT=1024, Fs=rate, noverlap=512, vmin=-140, vmax=-40)
-        axes.set(ylabel=f"{title}, Hz", ylim=(0, min(rate / 2, 12_000)))
+        axes.set(ylabel=f"{title}, Hz", ylim=(0, min(rate / 2, top_hz)))
     for lane, segments in enumerate(routing.segments):
         for segment in segments:
             lanes.broken_barh(
@@ -69,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("noisy", nargs="?", type=Path)
     parser.add_argument("picture", nargs="?", type=Path, default=Path("out/routing.png"))
     parser.add_argument("--model", default="default")
+    parser.add_argument("--top-hz", type=float, default=12_000)
     options = parser.parse_args(arguments)
 
     options.picture.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     clean = effect(noisy, rate)
     if effect.routing is None:
         raise SystemExit("the recording is empty; nothing to draw")
-    draw(noisy, clean, rate, effect.routing, options.picture)
+    draw(noisy, clean, rate, effect.routing, options.picture, options.top_hz)
     print(f"{options.picture}: {effect.routing.switches} switches")
 
 

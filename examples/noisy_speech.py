@@ -41,6 +41,8 @@ RECORDINGS = (
      "yellow cheese on the left, if it is not too strong.", "babble", 0, 22_050, 1),
     ("outside/train.flac", "en-gb", 35, "The next train leaves from platform nine, not from "
      "platform seven. Please mind the gap when you get on.", "rumble", -5, 44_100, 2),
+    ("tape/lecture.wav", "en-us", 50, "This side lasts six minutes. Sixty-six students sit in "
+     "silence, and the speaker stresses each syllable.", "hiss", 5, 48_000, 1),
 )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def make_noise(
             talk = voice.say(text, name, 20 + 6 * number, sample_rate)
             babble += np.roll(np.resize(talk, frames), rng.integers(frames))
         return babble
-    return coloured(rng, frames, sample_rate, 1.0)
+    return coloured(rng, frames, sample_rate, 0.0 if kind == "hiss" else 1.0)
 
 
 def main(folder: Path) -> None:
