@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,9 +72,10 @@ def train(
     )
     with ExitStack() as stack:
         watches: list[Watch] = []
-        if not quiet:
+        alone = int(os.environ.get("RANK", "0")) == 0  # of several processes one tells
+        if alone and not quiet:
             watches.append(stack.enter_context(TrainingProgress(message_console())))
-        if log:
+        if alone and log:
             from smle.training_log import TensorBoardLog
 
             watches.append(TensorBoardLog(log))
@@ -92,7 +94,8 @@ def train(
             device=_device() if device == "auto" else device,
             watch=watch,
         )
-    click.echo(folder)
+    if alone:
+        click.echo(folder)
 
 
 def _inside(corpus: Path, name: str) -> Path:
