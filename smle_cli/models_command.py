@@ -17,7 +17,7 @@ def models(names: tuple[str, ...], *, as_json: bool) -> None:
     """List the bundled models, or the named ones: what they store, what they cost, how they score.
 
     Parameters and MMAC/s are of one channel: active counts the gate and the one specialist that
-    runs, stored counts all.
+    runs, stored counts all. SI-SDRi is the routed model's improvement, on what its card names.
     """
     from smle.model_folders import bundled_models, find_model
 
@@ -54,6 +54,13 @@ def _facts(folder: Path) -> dict[str, Any]:
     }
 
 
+def _si_sdri(scores: Any) -> str:
+    try:
+        return f"{scores['si_sdri_db']['routed']:.1f} dB"
+    except (KeyError, TypeError, ValueError):  # a model of one's own need not have been scored
+        return "-"
+
+
 def _print_table(facts: dict[str, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -61,7 +68,7 @@ def _print_table(facts: dict[str, dict[str, Any]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("model")
-    for name in ("size", "active", "stored", "MMAC/s", "latency"):
+    for name in ("size", "active", "stored", "MMAC/s", "latency", "SI-SDRi"):
         table.add_column(name, justify="right")
     table.add_column("experts", overflow="fold")
     for name, fact in facts.items():
@@ -72,6 +79,7 @@ def _print_table(facts: dict[str, dict[str, Any]]) -> None:
             f"{fact['stored_parameters'] / 1e3:.0f}K",
             f"{fact['active_mmac_per_s']:.1f}",
             f"{fact['latency_ms']:.0f} ms",
+            _si_sdri(fact["scores"]),
             ", ".join(fact["experts"]),
         )
         table.add_row(*(Text(cell) for cell in cells))

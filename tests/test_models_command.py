@@ -30,8 +30,10 @@ def test_counts_are_those_of_the_file(
 def test_every_bundled_model_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(["models"]) == 0
     said = capsys.readouterr().out
-    for name in bundled_models():
+    for name, folder in bundled_models().items():
         assert name in said
+        scores = json.loads((folder / "scores.json").read_text())
+        assert f"{scores['si_sdri_db']['routed']:.1f} dB" in said
 
 
 def test_an_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ def test_every_way_to_mix_has_its_times(
         for take in range(3):
             signal = 0.1 * rng.standard_normal(8000) * np.exp(-np.arange(8000) / 2000)
             sf.write(tmp_path / folder / f"{take}.wav", signal, 16000)
-    options = ["--updates", "2", "--hidden-size", "4"]
+    options = ["--updates", "16", "--hidden-size", "4"]
     monkeypatch.setattr(sys, "argv", ["training_profile.py", str(tmp_path), *options])
     training_profile.main()
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
