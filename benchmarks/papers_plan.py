@@ -1,0 +1,187 @@
+"""What benchmarks/papers.py trains: systems, budgets and the recipe of each network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+HIDDEN_SIZE = 64
+HIDDEN_SIZES = (64, 128, 256, 512)
+LEVELS_DB = (-5, 0, 5, 10)
+Training = Literal["naive", "tuned"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every network of the table gets, whatever system it belongs to.
+
+    Args:
+        updates: Of each generalist, specialist and gate.
+        joint: How many of them a fine-tuned specialist makes together with the gate. The others
+            let their learning rate fall in that time.
+        batch_size: Mixtures in an update.
+        segment_s: Length of a mixture.
+        learning_rate: Peak, of Muon and AdamW.
+    """
+
+    updates: int = 600
+    joint: int = 240
+    batch_size: int = 8
+    segment_s: float = 2.5
+    learning_rate: float = 6e-3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.joint < self.updates:
+            raise ValueError(f"{self.joint} joint updates of {self.updates}; choose fewer, above 0")
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of mixtures that each network is trained on."""
+        return self.updates * self.batch_size * self.segment_s
+
+
+@dataclass(frozen=True)
+class Group:
+    """A way to group the training material, one specialist for each cluster."""
+
+    by: Literal["gender", "snr", "speaker"]
+    specialists: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As in the table."""
+        return f"{self.by}-{len(self.specialists)}"
+
+
+GROUPS = (
+    Group("gender", ("F", "M")),
+    Group("snr", tuple(f"{level} dB" for level in LEVELS_DB)),
+    *(Group("speaker", tuple(f"speaker-{i}" for i in range(k))) for k in (2, 5, 10)),
+)
+
+# Mixtures as in the papers: one recorded noise, nothing else. Every level has as much room.
+_TEMPLATE = """\
+format = 1
+name = "{name}"
+specialists = [{specialists}]
+generalist = {generalist}
+
+[spectral]
+compression = 1
+
+[network]
+kind = "recurrent"
+cell = "lstm"
+hidden_size = {hidden_size}
+layers = 2
+
+[clusters]
+{clusters}
+
+[mixing]
+segment_s = {budget.segment_s}
+snr_db = [-7.5, 12.5]
+speed = 0
+equalise = 0
+room = 0
+clip = 0
+band_limit = 0
+second_noise = 0
+babble = 0
+synthetic = 0
+noise_only = 0
+clean_only = 0
+
+[training]
+seed = {seed}
+loss = "si-sdr"
+specialists_start = "fresh"
+mixed_precision = true
+"""
+
+_STAGE = """
+[training.{stage}]
+steps = {steps}
+learning_rate = {rate}
+optimiser = "muon"
+batch_size = {budget.batch_size}
+decay = {decay}
+validate_every_steps = {every}
+"""
+
+
+def generalist_recipe(budget: Budget, seed: int, hidden_size: int) -> str:
+    """The recipe of a generalist; its one specialist is never trained."""
+    stages = {"generalist": budget.updates, "specialists": 0, "gate": 0, "finetune": 0}
+    return _recipe(
+        f"generalist-{hidden_size}",
+        ("nobody",),
+        'by = "snr"\nlevels_db = [0]',
+        stages,
+        budget,
+        seed,
+        hidden_size=hidden_size,
+        generalist=True,
+    )
+
+
+def mixture_recipe(group: Group, training: Training, budget: Budget, seed: int) -> str:
+    """The recipe of a gate and its specialists.
+
+    Args:
+        group: What they specialise in.
+        training: "naive": specialists from scratch, each on its cluster, and a gate that names
+            clusters. "tuned": the joint stage alone, which follows on the naive one's trunks.
+        budget: Updates.
+        seed: Of weights and mixtures.
+    """
+    alone = budget.updates if training == "naive" else 0
+    joint = budget.joint if training == "tuned" else 0
+    stages = {"generalist": 0, "specialists": alone, "gate": alone, "finetune": joint}
+    clusters = f'by = "{group.by}"\n'
+    if group.by == "snr":
+        clusters += f"levels_db = {list(LEVELS_DB)}"
+    else:
+        clusters += f'file = "{clusters_file(group)}"'
+    name = f"{group.name}-{training}"
+    return _recipe(name, group.specialists, clusters, stages, budget, seed)
+
+
+def clusters_file(group: Group) -> str:
+    """Where a recipe looks for clusters: a path relative to its own folder."""
+    return f"../{group.by}.json"
+
+
+def _recipe(
+    name: str,
+    specialists: tuple[str, ...],
+    clusters: str,
+    stages: dict[str, int],
+    budget: Budget,
+    seed: int,
+    *,
+    hidden_size: int = HIDDEN_SIZE,
+    generalist: bool = False,
+) -> str:
+    text = _TEMPLATE.format(
+        name=name,
+        specialists=", ".join(f'"{specialist}"' for specialist in specialists),
+        generalist=str(generalist).lower(),
+        hidden_size=hidden_size,
+        clusters=clusters,
+        budget=budget,
+        seed=seed,
+    )
+    for stage, steps in stages.items():
+        joint = stage == "finetune"
+        text += _STAGE.format(
+            stage=stage,
+            steps=steps,
+            rate=budget.learning_rate,
+            budget=budget,
+            decay=1.0 if joint else budget.joint / budget.updates,
+            every=max(1, budget.updates // 5),
+        )
+        if joint:
+            text += 'alpha = "sigmoid"\n'
+    return text
