@@ -1,7 +1,7 @@
 """Test the claims of the two papers: sparse mixtures of specialists against generalists.
 
 python benchmarks/papers.py DATA OUT [--seeds 1,2,3] [--report FOLDER] [--cache DIR]
-                            [--updates N --joint N] [--score-only]
+                            [--updates N --joint N] [--only 'seed-1/snr*'] [--score-only]
 
 DATA is laid out as speech.csv, noise.csv, speech/train, noise/train and pairs/dev. In OUT every
 network gets the same number of updates. Kill it at any moment and run it again: it goes on, to the
@@ -42,7 +42,8 @@ def main() -> None:
     pairs = _pairs(options.data / "pairs" / "dev")
     scored: list[Scored] = []
     for run in runs(options.out, GROUPS, options.seeds):
-        if not options.score_only:
+        place = run.folder.relative_to(options.out)
+        if not options.score_only and (options.only is None or place.match(options.only)):
             train_run(run, budget, material, _watch)
         if run.cpu_s is None:
             continue
@@ -63,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for decoded audio")
     parser.add_argument("--updates", type=int, default=Budget.updates, metavar="N")
     parser.add_argument("--joint", type=int, default=Budget.joint, metavar="N")
+    parser.add_argument("--only", metavar="GLOB", help="train no other runs now")
     parser.add_argument("--score-only", action="store_true", help="train nothing more")
     options = parser.parse_args()
     options.report = options.report or options.out

@@ -24,7 +24,15 @@ CLAIMS = (
     ("naive comes near its oracle", ("naive", "routed"), ("naive", "oracle")),
     ("naive, hard against dense", ("naive", "routed"), ("naive", "dense")),
     ("fine-tuned, hard against dense", ("tuned", "routed"), ("tuned", "dense")),
+    ("a longer trained gate against naive", ("gate-longer", "routed"), ("naive", "routed")),
+    ("a gate that learns costs against naive", ("gate-cost", "routed"), ("naive", "routed")),
+    (
+        "fine-tuned with named clusters against naive",
+        ("tuned-named", "routed"),
+        ("naive", "routed"),
+    ),
     ("fine-tuned, by file against by segment", ("tuned", "routed"), ("tuned", "segment")),
+    ("naive, by file against by segment", ("naive", "routed"), ("naive", "segment")),
 )
 
 Runs = dict[str, dict[int, Scored]]

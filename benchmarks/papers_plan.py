@@ -8,7 +8,11 @@ from typing import Literal
 HIDDEN_SIZE = 64
 HIDDEN_SIZES = (64, 128, 256, 512)
 LEVELS_DB = (-5, 0, 5, 10)
-Training = Literal["naive", "tuned"]
+Training = Literal["naive", "tuned", "gate-longer", "gate-cost", "tuned-named"]
+REMEDIES: tuple[Training, ...] = ("gate-longer", "gate-cost", "tuned-named")
+"""What was tried where hard routing lost: see `mixture_recipe`."""
+REMEDIED = "snr"
+_LONGER = 4
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ clean_only = 0
 seed = {seed}
 loss = "si-sdr"
 specialists_start = "fresh"
+gate_target = "{gate_target}"
 mixed_precision = true
 """
 
@@ -132,19 +137,31 @@ def mixture_recipe(group: Group, training: Training, budget: Budget, seed: int) 
         group: What they specialise in.
         training: "naive": specialists from scratch, each on its cluster, and a gate that names
             clusters. "tuned": the joint stage alone, which follows on the naive one's trunks.
+            "gate-longer": four times the updates more for the naive one's gate. "gate-cost": the
+            same, but at the end the gate learns what its choices cost. "tuned-named": as tuned,
+            but the gate goes on to be told the clusters' names.
         budget: Updates.
         seed: Of weights and mixtures.
     """
     alone = budget.updates if training == "naive" else 0
-    joint = budget.joint if training == "tuned" else 0
-    stages = {"generalist": 0, "specialists": alone, "gate": alone, "finetune": joint}
+    gate = _LONGER * budget.updates if training.startswith("gate") else alone
+    joint = budget.joint if training.startswith("tuned") else 0
+    stages = {"generalist": 0, "specialists": alone, "gate": gate, "finetune": joint}
     clusters = f'by = "{group.by}"\n'
     if group.by == "snr":
         clusters += f"levels_db = {list(LEVELS_DB)}"
     else:
         clusters += f'file = "{clusters_file(group)}"'
-    name = f"{group.name}-{training}"
-    return _recipe(name, group.specialists, clusters, stages, budget, seed)
+    text = _recipe(
+        f"{group.name}-{training}",
+        group.specialists,
+        clusters,
+        stages,
+        budget,
+        seed,
+        gate_target="least" if training == "gate-cost" else "cluster",
+    )
+    return text + ("gate_weight = 1.0\n" if training == "tuned-named" else "")
 
 
 def clusters_file(group: Group) -> str:
@@ -162,6 +179,7 @@ def _recipe(
     *,
     hidden_size: int = HIDDEN_SIZE,
     generalist: bool = False,
+    gate_target: str = "cluster",
 ) -> str:
     text = _TEMPLATE.format(
         name=name,
@@ -171,6 +189,7 @@ def _recipe(
         clusters=clusters,
         budget=budget,
         seed=seed,
+        gate_target=gate_target,
     )
     for stage, steps in stages.items():
         joint = stage == "finetune"

@@ -11,6 +11,8 @@ from pathlib import Path
 from papers_plan import (
     HIDDEN_SIZE,
     HIDDEN_SIZES,
+    REMEDIED,
+    REMEDIES,
     Budget,
     Group,
     Training,
@@ -28,6 +30,11 @@ from smle.whole_files import write_whole
 
 _KS = (2, 5, 10)
 _EMBEDDING_STEPS = 700
+_STAGES: dict[str, tuple[Stage, ...]] = {
+    "naive": ("specialists", "gate"),
+    "gate": ("gate",),
+    "tuned": ("finetune",),
+}
 _RECIPE, _FINISHED, _TRUNKS = "recipe.toml", "finished.json", "trunks"
 
 
@@ -75,6 +82,12 @@ def runs(out: Path, groups: tuple[Group, ...], seeds: tuple[int, ...]) -> list[R
                 Run(place / f"generalist-{size}", seed, hidden_size=size)
                 for size in HIDDEN_SIZES
                 if size != HIDDEN_SIZE
+            ]
+            found += [
+                Run(place / f"{group.name}-{how}", seed, group, how)
+                for group in groups
+                for how in REMEDIES
+                if group.by == REMEDIED
             ]
     return found
 
@@ -149,7 +162,7 @@ def train_run(run: Run, budget: Budget, material: Material, watch: Watch) -> Non
         text = generalist_recipe(budget, run.seed, run.hidden_size)
     else:
         text = mixture_recipe(run.group, run.training, budget, run.seed)
-        stages = ("specialists", "gate") if run.training == "naive" else ("finetune",)
+        stages = _STAGES[run.training.partition("-")[0]]
         find_clusters(run.group, material, run.folder.parent.parent, watch)
     claimed = run.folder / _RECIPE
     if run.cpu_s is not None and claimed.read_text(encoding="utf-8") == text:
@@ -164,9 +177,14 @@ def train_run(run: Run, budget: Budget, material: Material, watch: Watch) -> Non
     write_whole(run.folder / _FINISHED, json.dumps(facts).encode())
 
 
+def _naive(run: Run) -> Path:
+    assert run.group is not None
+    return run.folder.with_name(f"{run.group.name}-naive")
+
+
 def _join_trunks(run: Run, recipe: str) -> Path:
     """A model of the naive gate, and of its specialists before their learning rate fell."""
-    naive = run.folder.with_name(f"{run.folder.name.removesuffix('-tuned')}-naive")
+    naive = _naive(run)
     mixture = load_model(naive / "model")
     for index, specialist in enumerate(mixture.specialists):
         path = trunk_path(naive / "checkpoints", f"specialist-{index}")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from smle.config import NetworkConfig
 from smle.corpus import read_corpus
 from smle.dataset import MixtureDataset
 from smle.decoded import Decoded
@@ -25,7 +26,7 @@ from smle.networks import build_network
 from smle.objectives import Spectra
 from smle.optimisers import optimisers_for
 from smle.prefetch import prefetch
-from smle.recipe import NetworkConfig, Recipe, StageConfig, TrainingConfig
+from smle.recipe import Recipe, StageConfig, TrainingConfig
 from smle.rooms import Rooms, read_responses
 
 BATCH_SIZE, SEGMENT_S = 8, 2.5
