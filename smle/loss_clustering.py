@@ -23,9 +23,9 @@ from smle.draw import NoiseDraw
 from smle.grouping import count, gender_facts
 from smle.mixing_config import MixingConfig
 from smle.networks import Network, build_network
-from smle.objectives import Spectra
 from smle.recipe import Recipe
 from smle.speaker_pairs import with_noise
+from smle.spectra import Spectra
 from smle.stage import Progress, Watch
 from smle.timbre import corpus_timbre
 

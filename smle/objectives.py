@@ -13,12 +13,12 @@ from smle.annealing import alpha_at
 from smle.dataset import Batch, MixtureDataset
 from smle.distributed import share_of
 from smle.gate import soft_routing
-from smle.losses import EnhancementLoss, balance_penalty
+from smle.losses import balance_penalty
 from smle.mixture import Mixture
 from smle.networks import Network
 from smle.prefetch import prefetch
-from smle.recipe import FinetuneConfig, Recipe, StageConfig
-from smle.spectral import Features, Stft
+from smle.recipe import FinetuneConfig, StageConfig
+from smle.spectra import Spectra
 from smle.stage import LossAndFigures, Objective
 
 _VALIDATION_BATCHES = 8
@@ -26,50 +26,6 @@ _VALIDATION_STEP = 2**31
 # The part of the gate's training that names clusters, where costs follow.
 _NAMING_PART = 0.85
 _MAX_STEPS = 2**31
-
-
-class Spectra:
-    """Turns batches into features and masks into losses, for every stage alike.
-
-    Args:
-        recipe: Spectra and loss.
-        device: Where the networks are.
-    """
-
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self.device = device
-        self.stft = Stft(recipe.spectral, recipe.spectral.sample_rate, device)
-        self._features = Features(recipe.spectral)
-        self._loss = EnhancementLoss(recipe.training.loss)
-        self._mixed_precision = recipe.training.mixed_precision
-
-    def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Noisy spectrum (rows, frames, bins) and features (rows, frames, bins) of a batch."""
-        spectrum = self._spectrum(batch.noisy)
-        features, _ = self._features(spectrum, self._features.start(spectrum.shape[0], self.device))
-        return spectrum, features
-
-    def mask(self, network: nn.Module, features: Tensor) -> Tensor:
-        """Mask (rows, frames, bins) that a mask estimator makes from the start of its features."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed_precision):
-            start = network.start(len(features))  # type: ignore[operator]
-            mask: Tensor = network(features, start)[0]
-        return mask.float()
-
-    def compare(self, mask: Tensor, spectrum: Tensor, batch: Batch) -> Tensor:
-        """Loss of each row for a mask (rows, frames, bins)."""
-        estimate_spectrum = mask * spectrum
-        tail = self.stft.empty_tail(len(mask))
-        estimate, _ = self.stft.synthesise(estimate_spectrum, tail)
-        samples = batch.noisy.shape[1]
-        estimate = estimate[:, self.stft.overlap :][:, :samples]
-        clean = batch.clean.to(self.device)[:, : estimate.shape[1]]
-        level = batch.noisy.to(self.device).square().mean(1).sqrt()
-        return self._loss(estimate, clean, estimate_spectrum, self._spectrum(batch.clean), level)
-
-    def _spectrum(self, signal: Tensor) -> Tensor:
-        overlap = self.stft.overlap
-        return self.stft.analyse(functional.pad(signal.to(self.device), (overlap, overlap)))
 
 
 def network_objective(

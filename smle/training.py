@@ -25,7 +25,6 @@ from smle.mixing_config import MixingConfig
 from smle.mixture import Mixture
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.objectives import (
-    Spectra,
     finetune_objective,
     gate_objective,
     network_objective,
@@ -34,6 +33,7 @@ from smle.objectives import (
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.rooms import Rooms, read_responses
 from smle.simulated_rooms import simulate_responses
+from smle.spectra import Spectra
 from smle.stage import Objective, Watch, run_stage, trunk_path
 
 Stage = Literal["generalist", "gate", "specialists", "finetune"]
