@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from papers_plan import HIDDEN_SIZE, Budget
+from papers_plan import HIDDEN_SIZE, Budget, generalist_name
 from papers_scores import ROUTES, Scored
 
 from smle.statistics import compare, summarise
 
-GENERALIST = f"generalist-{HIDDEN_SIZE}"
 # Of each claim: what, whose score, and the score it is held against.
 CLAIMS = (
     ("naive beats the generalist of its size", ("naive", "routed"), (None, "generalist")),
+    ("naive beats a generalist with all updates", ("naive", "routed"), ("all", "generalist")),
     ("fine-tuned beats the generalist of its size", ("tuned", "routed"), (None, "generalist")),
     ("fine-tuned beats naive", ("tuned", "routed"), ("naive", "routed")),
     ("fine-tuned beats the naive oracle", ("tuned", "routed"), ("naive", "oracle")),
@@ -83,6 +83,7 @@ def _row(name: str, route: str, seeds: dict[int, Scored]) -> dict[str, Any]:
         "route": route,
         "specialists": 0 if group is None else len(group.specialists),
         "hidden_size": first.run.hidden_size,
+        "times": first.run.times,
         "seeds": means,
         "si_sdri_db": round(summary.mean, 3),
         "low": round(summary.low, 3),
@@ -103,7 +104,9 @@ def _row(name: str, route: str, seeds: dict[int, Scored]) -> dict[str, Any]:
 
 
 def _find(group: str, training: str | None, route: str) -> tuple[str, str]:
-    return (GENERALIST if training is None else f"{group}-{training}"), route
+    if training == "all":
+        return generalist_name(HIDDEN_SIZE, int(group.rpartition("-")[2])), route
+    return (generalist_name(HIDDEN_SIZE) if training is None else f"{group}-{training}"), route
 
 
 def _claim(
@@ -136,7 +139,7 @@ def _sizes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     curve = sorted(
         (row["parameters"]["alone"], row["si_sdri_db"])
         for row in rows
-        if row["route"] == "generalist"
+        if row["route"] == "generalist" and row["times"] == 1
     )
     found = []
     for row in rows:

@@ -7,6 +7,8 @@ from typing import Literal
 
 HIDDEN_SIZE = 64
 HIDDEN_SIZES = (64, 128, 256, 512)
+# How often the updates of one network some generalists get: as many as that many specialists.
+TIMES = (2, 5)
 LEVELS_DB = (-5, 0, 5, 10)
 Training = Literal["naive", "tuned", "gate-longer", "gate-cost", "tuned-named"]
 REMEDIES: tuple[Training, ...] = ("gate-longer", "gate-cost", "tuned-named")
@@ -115,11 +117,23 @@ validate_every_steps = {every}
 """
 
 
-def generalist_recipe(budget: Budget, seed: int, hidden_size: int) -> str:
-    """The recipe of a generalist; its one specialist is never trained."""
-    stages = {"generalist": budget.updates, "specialists": 0, "gate": 0, "finetune": 0}
+def generalist_name(hidden_size: int, times: int = 1) -> str:
+    """As in the table."""
+    return f"generalist-{hidden_size}" + (f"-x{times}" if times > 1 else "")
+
+
+def generalist_recipe(budget: Budget, seed: int, hidden_size: int, times: int = 1) -> str:
+    """The recipe of a generalist; its one specialist is never trained.
+
+    Args:
+        budget: Updates.
+        seed: Of weights and mixtures.
+        hidden_size: Of the network.
+        times: How many networks' updates it gets.
+    """
+    stages = {"generalist": times * budget.updates, "specialists": 0, "gate": 0, "finetune": 0}
     return _recipe(
-        f"generalist-{hidden_size}",
+        generalist_name(hidden_size, times),
         ("nobody",),
         'by = "snr"\nlevels_db = [0]',
         stages,

@@ -44,7 +44,8 @@ def as_markdown(found: dict[str, Any]) -> str:
             ["generalist", "parameters", "MMAC/s", "SI-SDRi", "by seed", "CPU s"],
             [
                 [
-                    f"H = {row['hidden_size']}",
+                    f"H = {row['hidden_size']}"
+                    + (f", {row['times']} x updates" if row["times"] > 1 else ""),
                     f"{row['parameters']['alone']:,}",
                     f"{row['mmac_per_s']:.1f}",
                     _interval(row),
@@ -97,7 +98,7 @@ def draw(rows: Sequence[dict[str, Any]]) -> bytes:
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, len(_COUNTS), sharey=True)
     generalists = sorted(
-        (row for row in rows if row["route"] == "generalist"),
+        (row for row in rows if row["route"] == "generalist" and row["times"] == 1),
         key=lambda row: float(row["parameters"]["alone"]),
     )
     for panel, (count, title) in zip(panels, _COUNTS.items(), strict=True):

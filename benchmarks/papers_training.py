@@ -13,9 +13,11 @@ from papers_plan import (
     HIDDEN_SIZES,
     REMEDIED,
     REMEDIES,
+    TIMES,
     Budget,
     Group,
     Training,
+    generalist_name,
     generalist_recipe,
     mixture_recipe,
 )
@@ -48,6 +50,7 @@ class Run:
         group: What its specialists specialise in; None for a generalist.
         training: How a mixture was trained.
         hidden_size: Of its networks.
+        times: How many networks' updates a generalist got.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class Run:
     group: Group | None = None
     training: Training = "naive"
     hidden_size: int = HIDDEN_SIZE
+    times: int = 1
 
     @property
     def model(self) -> Path:
@@ -73,13 +77,17 @@ def runs(out: Path, groups: tuple[Group, ...], seeds: tuple[int, ...]) -> list[R
     found: list[Run] = []
     for seed in seeds:
         place = out / f"seed-{seed}"
-        found.append(Run(place / f"generalist-{HIDDEN_SIZE}", seed))
+        found.append(Run(place / generalist_name(HIDDEN_SIZE), seed))
         for group in groups:
             names: tuple[Training, Training] = ("naive", "tuned")
             found += [Run(place / f"{group.name}-{how}", seed, group, how) for how in names]
         if seed == seeds[0]:
             found += [
-                Run(place / f"generalist-{size}", seed, hidden_size=size)
+                Run(place / generalist_name(HIDDEN_SIZE, times), seed, times=times)
+                for times in TIMES
+            ]
+            found += [
+                Run(place / generalist_name(size), seed, hidden_size=size)
                 for size in HIDDEN_SIZES
                 if size != HIDDEN_SIZE
             ]
@@ -159,7 +167,7 @@ def train_run(run: Run, budget: Budget, material: Material, watch: Watch) -> Non
     """
     stages: tuple[Stage, ...] = ("generalist",)
     if run.group is None:
-        text = generalist_recipe(budget, run.seed, run.hidden_size)
+        text = generalist_recipe(budget, run.seed, run.hidden_size, run.times)
     else:
         text = mixture_recipe(run.group, run.training, budget, run.seed)
         stages = _STAGES[run.training.partition("-")[0]]
