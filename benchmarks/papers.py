@@ -45,7 +45,7 @@ def main() -> None:
         place = run.folder.relative_to(options.out)
         if not options.score_only and (options.only is None or place.match(options.only)):
             train_run(run, budget, material, _watch)
-        if run.cpu_s is None:
+        if not run.is_finished:
             continue
         scored.append(score_run(run, pairs, _dot))
         print(f"\n{run.folder}", file=sys.stderr, flush=True)

@@ -50,7 +50,7 @@ def as_markdown(found: dict[str, Any]) -> str:
                     f"{row['mmac_per_s']:.1f}",
                     _interval(row),
                     _seeds(row),
-                    f"{row['cpu_s']:.0f}",
+                    _cpu_s(row),
                 ]
                 for row in rows
                 if row["route"] == "generalist"
@@ -145,7 +145,7 @@ def _mixture(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[str]:
         _seeds(row),
         _percent(row["gate_accuracy"]),
         _percent(row["best_chosen"]),
-        f"{row['cpu_s']:.0f}",
+        _cpu_s(row),
     ]
 
 
@@ -160,6 +160,10 @@ def _interval(row: dict[str, Any]) -> str:
 
 def _seeds(row: dict[str, Any]) -> str:
     return ", ".join(f"{value:.2f}" for value in row["seeds"].values())
+
+
+def _cpu_s(row: dict[str, Any]) -> str:
+    return "-" if row["cpu_s"] is None else f"{row['cpu_s']:.0f}"
 
 
 def _percent(share: float | None) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from papers_plan import (
     HIDDEN_SIZE,
     HIDDEN_SIZES,
-    REMEDIED,
     REMEDIES,
     TIMES,
     Budget,
@@ -66,10 +65,15 @@ class Run:
         return self.folder / "model"
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it was trained to its end."""
+        return (self.folder / _FINISHED).is_file()
+
+    @property
     def cpu_s(self) -> float | None:
-        """CPU seconds that its training took; None while it is not finished."""
-        path = self.folder / _FINISHED
-        return float(json.loads(path.read_text())["cpu_s"]) if path.is_file() else None
+        """CPU seconds of its training; None where that was interrupted."""
+        seconds: float | None = json.loads((self.folder / _FINISHED).read_text())["cpu_s"]
+        return seconds
 
 
 def runs(out: Path, groups: tuple[Group, ...], seeds: tuple[int, ...]) -> list[Run]:
@@ -94,8 +98,7 @@ def runs(out: Path, groups: tuple[Group, ...], seeds: tuple[int, ...]) -> list[R
             found += [
                 Run(place / f"{group.name}-{how}", seed, group, how)
                 for group in groups
-                for how in REMEDIES
-                if group.by == REMEDIED
+                for how in REMEDIES.get(group.name, ())
             ]
     return found
 
@@ -173,15 +176,16 @@ def train_run(run: Run, budget: Budget, material: Material, watch: Watch) -> Non
         stages = _STAGES[run.training.partition("-")[0]]
         find_clusters(run.group, material, run.folder.parent.parent, watch)
     claimed = run.folder / _RECIPE
-    if run.cpu_s is not None and claimed.read_text(encoding="utf-8") == text:
+    if run.is_finished and claimed.read_text(encoding="utf-8") == text:
         return
+    begun_before = claimed.is_file()
     start = time.process_time()
     run.folder.mkdir(parents=True, exist_ok=True)
     recipe = run.folder.with_name(f"{run.folder.name}.toml")
     write_whole(recipe, text.encode())
     trunks = _join_trunks(run, text) if stages == ("finetune",) else None
     train(recipe, material, run.folder, stages=stages, resume=True, start_from=trunks, watch=watch)
-    facts = {"cpu_s": round(time.process_time() - start, 1)}
+    facts = {"cpu_s": None if begun_before else round(time.process_time() - start, 1)}
     write_whole(run.folder / _FINISHED, json.dumps(facts).encode())
 
 

@@ -72,6 +72,8 @@ def main(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Main:
     monkeypatch.setattr(papers, "GROUPS", GROUPS[:1])
     monkeypatch.setattr(papers, "Budget", SmallBudget)
     monkeypatch.setattr(papers_training, "HIDDEN_SIZES", (64,))
+    monkeypatch.setattr(papers_training, "TIMES", ())
+    monkeypatch.setattr(papers_training, "REMEDIES", {})
     arguments = ["papers.py", str(data), str(tmp_path), "--seeds", "1,2"]
     monkeypatch.setattr(sys, "argv", [*arguments, "--updates", "2", "--joint", "1"])
 
