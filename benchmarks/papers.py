@@ -5,7 +5,7 @@ python benchmarks/papers.py DATA OUT [--seeds 1,2,3] [--report FOLDER] [--cache 
 
 DATA is laid out as speech.csv, noise.csv, speech/train, noise/train and pairs/dev. In OUT every
 network gets the same number of updates. Kill it at any moment and run it again: it goes on, to the
-same weights. At the end table (papers.md, papers.json) and figure (papers.png, where matplotlib is
+same weights. At the end table.md, table.json and figure.png (where matplotlib is
 installed) are written; with --score-only at once, from what is trained. One CPU thread is used.
 
 With glibc, training is quicker when memory is not given back after each update:

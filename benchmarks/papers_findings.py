@@ -33,6 +33,12 @@ CLAIMS = (
         ("tuned-named", "routed"),
         ("naive", "routed"),
     ),
+    ("by segment, guarded against naive", ("guarded", "segment"), ("naive", "segment")),
+    (
+        "by segment and guarded, against the generalist",
+        ("guarded", "segment"),
+        (None, "generalist"),
+    ),
     ("fine-tuned, by file against by segment", ("tuned", "routed"), ("tuned", "segment")),
     ("naive, by file against by segment", ("naive", "routed"), ("naive", "segment")),
 )
@@ -141,7 +147,7 @@ def _sizes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     curve = sorted(
         (row["parameters"]["alone"], row["si_sdri_db"])
         for row in rows
-        if row["route"] == "generalist" and row["times"] == 1
+        if not row["specialists"] and row["times"] == 1
     )
     found = []
     for row in rows:

@@ -10,14 +10,19 @@ HIDDEN_SIZES = (64, 128, 256, 512)
 # How often the updates of one network some generalists get: as many as that many specialists.
 TIMES = (2, 5)
 LEVELS_DB = (-5, 0, 5, 10)
-Training = Literal["naive", "tuned", "tuned-wide", "tuned-named", "gate-longer", "gate-cost"]
+Training = Literal[
+    "naive", "tuned", "tuned-wide", "tuned-named", "gate-longer", "gate-cost", "guarded"
+]
 REMEDIES: dict[str, tuple[Training, ...]] = {
-    "gender-2": ("tuned-wide",),
-    "speaker-2": ("tuned-wide",),
-    "snr-4": ("gate-longer", "gate-cost", "tuned-named"),
+    "gender-2": ("guarded", "tuned-wide"),
+    "snr-4": ("guarded", "gate-longer", "gate-cost", "tuned-named"),
+    "speaker-2": ("guarded", "tuned-wide"),
+    "speaker-5": ("guarded",),
+    "speaker-10": ("guarded",),
 }
 """What was tried, by group, where a claim did not hold; see `mixture_recipe`."""
 _LONGER = 4
+_CONFIDENCE = 0.6
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,8 @@ def mixture_recipe(group: Group, training: Training, budget: Budget, seed: int) 
             "tuned-wide", with batches so large that each specialist hears as many mixtures as
             alone; "tuned-named", with a gate that goes on to be told the clusters' names.
             "gate-longer": four times the updates more for the naive one's gate; "gate-cost", with
-            what its choices cost as its last lesson.
+            what its choices cost as its last lesson. "guarded": no training; the naive one with the
+            generalist, which runs first, and whenever the gate is unsure, as in bundled models.
         budget: Updates.
         seed: Of weights and mixtures.
     """
@@ -179,7 +185,10 @@ def mixture_recipe(group: Group, training: Training, budget: Budget, seed: int) 
         seed,
         gate_target="least" if training == "gate-cost" else "cluster",
         joint_batches=len(group.specialists) if training == "tuned-wide" else 1,
+        generalist=training == "guarded",
     )
+    if training == "guarded":
+        text += f"\n[routing]\nconfidence = {_CONFIDENCE}\n"
     return text + ("gate_weight = 1.0\n" if training == "tuned-named" else "")
 
 

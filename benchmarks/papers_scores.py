@@ -37,18 +37,20 @@ class Routes:
     def __init__(self, run: Run) -> None:
         self._model = str(run.model)
         self._enhancer = smle.load(self._model)
-        self._alone = run.group is None
+        self._run = run
         self._systems = ModelSystems((self._model,), route="file")
 
     def __call__(
         self, noisy: Audio, rate: int, pair: Pair, clean: Audio | None
     ) -> dict[str, SystemEstimate]:
         """Enhance a noisy signal (see `smle.scoring.Enhance`)."""
-        if self._alone:
+        if self._run.group is None:
             estimate = self._enhancer(noisy, rate, route="generalist")
             return {"generalist": SystemEstimate(estimate)}
-        found = self._systems(noisy, rate, pair, clean)
-        return {**found, "segment": SystemEstimate(self._enhancer(noisy, rate))}
+        segment = {"segment": SystemEstimate(self._enhancer(noisy, rate))}
+        if self._run.training == "guarded":
+            return segment
+        return {**self._systems(noisy, rate, pair, clean), **segment}
 
 
 @dataclass(frozen=True)

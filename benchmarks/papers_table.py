@@ -15,20 +15,20 @@ _OTHER_ROUTES = ("segment", "dense", "oracle", "best")
 
 
 def write_report(folder: Path, found: dict[str, Any]) -> None:
-    """Write papers.json, papers.md and, where matplotlib is installed, papers.png.
+    """Write table.json, table.md and, where matplotlib is installed, figure.png.
 
     Args:
         folder: Where they go.
         found: As `papers_findings.findings` gives it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "papers.json", (json.dumps(found, indent=1) + "\n").encode())
-    write_whole(folder / "papers.md", as_markdown(found).encode())
+    write_whole(folder / "table.json", (json.dumps(found, indent=1) + "\n").encode())
+    write_whole(folder / "table.md", as_markdown(found).encode())
     try:
         picture = draw(found["rows"])
     except ImportError:
         return
-    write_whole(folder / "papers.png", picture)
+    write_whole(folder / "figure.png", picture)
 
 
 def as_markdown(found: dict[str, Any]) -> str:
@@ -53,7 +53,7 @@ def as_markdown(found: dict[str, Any]) -> str:
                     _cpu_s(row),
                 ]
                 for row in rows
-                if row["route"] == "generalist"
+                if not row["specialists"]
             ],
         ),
         "",
@@ -98,7 +98,7 @@ def draw(rows: Sequence[dict[str, Any]]) -> bytes:
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, len(_COUNTS), sharey=True)
     generalists = sorted(
-        (row for row in rows if row["route"] == "generalist" and row["times"] == 1),
+        (row for row in rows if not row["specialists"] and row["times"] == 1),
         key=lambda row: float(row["parameters"]["alone"]),
     )
     for panel, (count, title) in zip(panels, _COUNTS.items(), strict=True):

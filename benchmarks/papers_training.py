@@ -35,6 +35,7 @@ _STAGES: dict[str, tuple[Stage, ...]] = {
     "naive": ("specialists", "gate"),
     "gate": ("gate",),
     "tuned": ("finetune",),
+    "guarded": (),
 }
 _RECIPE, _FINISHED, _TRUNKS = "recipe.toml", "finished.json", "trunks"
 
@@ -183,24 +184,28 @@ def train_run(run: Run, budget: Budget, material: Material, watch: Watch) -> Non
     run.folder.mkdir(parents=True, exist_ok=True)
     recipe = run.folder.with_name(f"{run.folder.name}.toml")
     write_whole(recipe, text.encode())
-    trunks = _join_trunks(run, text) if stages == ("finetune",) else None
-    train(recipe, material, run.folder, stages=stages, resume=True, start_from=trunks, watch=watch)
+    begin = _begin(run, text)
+    train(recipe, material, run.folder, stages=stages, resume=True, start_from=begin, watch=watch)
     facts = {"cpu_s": None if begun_before else round(time.process_time() - start, 1)}
     write_whole(run.folder / _FINISHED, json.dumps(facts).encode())
 
 
-def _naive(run: Run) -> Path:
-    assert run.group is not None
-    return run.folder.with_name(f"{run.group.name}-naive")
-
-
-def _join_trunks(run: Run, recipe: str) -> Path:
-    """A model of the naive gate, and of its specialists before their learning rate fell."""
-    naive = _naive(run)
+def _begin(run: Run, recipe: str) -> Path | None:
+    """The model that a run begins with; None for fresh weights."""
+    if run.group is None or run.training == "naive":
+        return None
+    naive = run.folder.with_name(f"{run.group.name}-naive")
+    if run.training.startswith("gate"):
+        return naive / "model"
     mixture = load_model(naive / "model")
+    if run.training == "guarded":
+        alone = load_model(run.folder.with_name(generalist_name(HIDDEN_SIZE)) / "model")
+        mixture.generalist = alone.generalist
+        save_model(mixture, recipe, run.model)
+        return run.model
+    # The specialists as they were before their learning rate fell.
     for index, specialist in enumerate(mixture.specialists):
         path = trunk_path(naive / "checkpoints", f"specialist-{index}")
         specialist.load_state_dict(load_file(path))
-    folder = run.folder / _TRUNKS
-    save_model(mixture, recipe, folder)
-    return folder
+    save_model(mixture, recipe, run.folder / _TRUNKS)
+    return run.folder / _TRUNKS

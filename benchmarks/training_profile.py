@@ -23,11 +23,11 @@ from smle.dataset import MixtureDataset
 from smle.decoded import Decoded
 from smle.mixing_config import MixingConfig
 from smle.networks import build_network
-from smle.objectives import Spectra
 from smle.optimisers import optimisers_for
 from smle.prefetch import prefetch
 from smle.recipe import Recipe, StageConfig, TrainingConfig
 from smle.rooms import Rooms, read_responses
+from smle.spectra import Spectra
 
 BATCH_SIZE, SEGMENT_S = 8, 2.5
 PLAIN = MixingConfig(

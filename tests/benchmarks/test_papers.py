@@ -104,12 +104,12 @@ def test_an_interrupted_run_goes_on_and_reports_every_claim(
     first = ["gate"] * 2 + ["finetune"]
     again = ["generalist"] * 2 + ["specialist-0"] * 2 + ["specialist-1"] * 2
     assert stages == [*first, *again, *first]
-    assert not (tmp_path / "papers.png").exists()
+    assert not (tmp_path / "figure.png").exists()
     main(refuse)
     if find_spec("matplotlib"):
-        assert (tmp_path / "papers.png").read_bytes()[:4] == b"\x89PNG"
+        assert (tmp_path / "figure.png").read_bytes()[:4] == b"\x89PNG"
 
-    found = json.loads((tmp_path / "papers.json").read_text())
+    found = json.loads((tmp_path / "table.json").read_text())
     rows = {(row["system"], row["route"]): row for row in found["rows"]}
     assert rows["generalist-64", "generalist"]["parameters"]["stored"] == 132_673
     routed = rows["gender-2-tuned", "routed"]
@@ -120,7 +120,7 @@ def test_an_interrupted_run_goes_on_and_reports_every_claim(
     tuned = next(claim for claim in found["claims"] if claim["claim"] == "fine-tuned beats naive")
     naive_db = rows["gender-2-naive", "routed"]["si_sdri_db"]
     assert tuned["difference_db"] == pytest.approx(routed["si_sdri_db"] - naive_db, abs=0.002)
-    table = (tmp_path / "papers.md").read_text()
+    table = (tmp_path / "table.md").read_text()
     assert "| gender-2-tuned | " in table
 
 
