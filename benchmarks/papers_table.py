@@ -11,6 +11,7 @@ from typing import Any
 from smle.whole_files import write_whole
 
 _COUNTS = {"alone": "specialist alone", "active": "active, with gate", "stored": "stored"}
+_TICKS = {100_000: "100K", 300_000: "300K", 1_000_000: "1M", 3_000_000: "3M"}
 _OTHER_ROUTES = ("segment", "dense", "oracle", "best")
 
 
@@ -95,14 +96,16 @@ def draw(rows: Sequence[dict[str, Any]]) -> bytes:
     """Draw SI-SDRi against parameters, counted in three ways; return a PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4), layout="constrained")
     panels = figure.subplots(1, len(_COUNTS), sharey=True)
     generalists = sorted(
         (row for row in rows if not row["specialists"] and row["times"] == 1),
         key=lambda row: float(row["parameters"]["alone"]),
     )
     for panel, (count, title) in zip(panels, _COUNTS.items(), strict=True):
-        _curve(panel, generalists, count, "generalist, H = 64 to 512", "k-o")
+        _curve(panel, generalists, count, "generalist", "k-o")
+        longer = [row for row in rows if row["times"] > 1 and not row["specialists"]]
+        _curve(panel, longer, count, "generalist, all K's updates", "k*")
         for kind, marker in (("gender", "^"), ("snr", "s"), ("speaker", "D")):
             for training, colour in (("naive", "C0"), ("tuned", "C3")):
                 own = [
@@ -114,9 +117,12 @@ def draw(rows: Sequence[dict[str, Any]]) -> bytes:
                 ]
                 _curve(panel, own, count, f"{kind}, {training}", f"{colour}:{marker}")
         panel.set(xscale="log", xlabel=f"parameters: {title}")
-        panel.grid(alpha=0.3, which="both")
+        panel.set_xticks(list(_TICKS), list(_TICKS.values()))
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
     panels[0].set_ylabel("SI-SDRi in dB, hard-routed")
-    panels[-1].legend(fontsize="x-small")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
@@ -132,7 +138,7 @@ def _curve(panel: Any, rows: Sequence[dict[str, Any]], count: str, label: str, s
     ]
     sizes = [row["parameters"][count] for row in rows]
     panel.plot(sizes, heights, style, label=label, markersize=5)
-    if label.startswith("generalist"):
+    if label == "generalist":
         panel.errorbar(sizes, heights, reach, fmt="none", ecolor="0.7", capsize=2)
 
 
