@@ -26,7 +26,8 @@ from smle.checkpoint import load_model, save_model
 from smle.cluster_corpus import Clustering, cluster_corpus
 from smle.clusters import write_clusters
 from smle.stage import Watch, trunk_path
-from smle.training import Material, Stage, train
+from smle.training import Stage, train
+from smle.training_data import Material
 from smle.whole_files import write_whole
 
 _KS = (2, 5, 10)

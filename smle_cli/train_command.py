@@ -59,8 +59,8 @@ def train(
     train, that one is taken.
     """
     from smle.training import STAGES as ALL_STAGES
-    from smle.training import Material
     from smle.training import train as train_model
+    from smle.training_data import Material
     from smle_cli.consoles import message_console
     from smle_cli.training_progress import TrainingProgress
 

@@ -20,7 +20,8 @@ from smle.errors import CorpusError, ModelError, RecipeError
 from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
 from smle.stage import Progress
-from smle.training import Material, train
+from smle.training import train
+from smle.training_data import Material
 from smle_cli.train_command import train as train_command
 
 RATE = 16_000
@@ -213,7 +214,7 @@ def test_two_processes_follow_the_loss_of_one(tmp_path, material):
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from smle.training import Material, train\n"
+        "from smle.training import train; from smle.training_data import Material\n"
         "recipe, speech, noise, run = map(Path, sys.argv[1:])\n"
         "train(recipe, Material(speech, noise), run, stages=('generalist',),\n"
         "      watch=lambda p: p.score and print('score', p.step, p.score, flush=True))\n"

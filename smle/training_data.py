@@ -1,0 +1,132 @@
+"""What a model is trained on: material, the part of it that is held out, and its clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from smle.clusters import Clusters, Only, read_clusters
+from smle.config import from_table
+from smle.corpus import Corpus, read_corpus
+from smle.dataset import MixtureDataset
+from smle.decoded import Decoded
+from smle.errors import CorpusError, RecipeError
+from smle.mixing_config import MixingConfig
+from smle.recipe import Recipe
+from smle.rooms import Rooms, read_responses
+from smle.simulated_rooms import simulate_responses
+
+# Every twentieth utterance and noise is heard in validation alone (P1 holds out 5 % as well).
+_HOLD_OUT_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Material:
+    """Folders to train on.
+
+    Args:
+        speech: Clean speech: a corpus as `smle.corpus.read_corpus` takes it.
+        noise: Noise: a folder.
+        rooms: Room responses, if there are any.
+        cache: Folder for decoded audio, so that the next start is quick; optional.
+    """
+
+    speech: Path
+    noise: Path
+    rooms: Path | None = None
+    cache: Path | None = None
+
+
+def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
+    """The clusters that a recipe's specialists belong to.
+
+    Args:
+        recipe: Its table `clusters` holds `by = "snr"` with `levels_db`, or `file`, a path relative
+            to the recipe, as `smle cluster` wrote it.
+        folder: Where the recipe lies.
+
+    Raises:
+        RecipeError: If there are not as many clusters as specialists.
+    """
+    table = recipe.clusters
+    if "file" in table:
+        clusters = read_clusters(folder / str(table["file"]), k=len(recipe.specialists))
+    else:
+        clusters = Clusters.from_table({"names": recipe.specialists, **table})
+    if clusters.by == "snr" and len(clusters.levels_db) != len(recipe.specialists):
+        raise RecipeError(
+            f"clusters.levels_db has {len(clusters.levels_db)} levels for "
+            f"{len(recipe.specialists)} specialists; give one each"
+        )
+    return replace(clusters, names=recipe.specialists)
+
+
+class TrainingData:
+    """Datasets of one training, made when they are asked for.
+
+    Args:
+        recipe: Clusters, mixing and seed.
+        material: Speech, noise and rooms.
+        folder: Where the recipe lies.
+    """
+
+    def __init__(self, recipe: Recipe, material: Material, folder: Path) -> None:
+        self.recipe = recipe
+        self.clusters = recipe_clusters(recipe, folder)
+        self.config = from_table(MixingConfig, dict(recipe.mixing), "mixing")
+        rate = recipe.spectral.sample_rate
+        speech, noise = read_corpus(material.speech), read_corpus(material.noise)
+        self._parts = {}
+        for held_out in (False, True):
+            self._parts[held_out] = tuple(
+                Decoded(_part(corpus, held_out), sample_rate=rate, cache_dir=material.cache)
+                for corpus in (speech, noise)
+            )
+        rooms = read_responses(material.rooms, sample_rate=rate) if material.rooms else []
+        rooms += simulate_responses(
+            self.config.simulated_rooms, seed=recipe.training.seed, sample_rate=rate
+        )
+        self._rooms = Rooms(rooms, sample_rate=rate) if rooms else None
+
+    def dataset(self, *, held_out: bool, only: int | None = None) -> MixtureDataset:
+        """Mixtures of one cluster, or of all; validation never shares a recording with training."""
+        speech, noise = self._parts[held_out]
+        return MixtureDataset(
+            speech,
+            noise,
+            self._rooms,
+            self.config,
+            self.recipe.training.seed,
+            only=Only() if only is None else self.clusters.only(only),
+            clusters=self.clusters,
+        )
+
+    def check_clusters(self) -> None:
+        """Raise CorpusError, before hours are spent, if a specialist has nothing to learn from."""
+        for index, name in enumerate(self.recipe.specialists):
+            try:
+                self.dataset(held_out=False, only=index)
+            except CorpusError as error:
+                raise CorpusError(f"specialist {name!r}: {error}") from None
+            try:
+                self.dataset(held_out=True, only=index)
+            except CorpusError:
+                raise CorpusError(
+                    f"specialist {name!r} has nothing to be validated on: every "
+                    f"{_HOLD_OUT_EVERY}th recording is held out, and none of them belongs to its "
+                    "cluster; add recordings, or make fewer clusters"
+                ) from None
+
+
+def _part(corpus: Corpus, held_out: bool) -> Corpus:
+    kept = tuple(
+        utterance
+        for index, utterance in enumerate(corpus.utterances)
+        if (index % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY - 1) == held_out
+    )
+    if not kept:
+        raise CorpusError(
+            f"{corpus.root} holds {len(corpus.utterances)} files; "
+            f"training needs {_HOLD_OUT_EVERY} or more, so that some can be held out"
+        )
+    return replace(corpus, utterances=kept)
