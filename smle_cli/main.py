@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from smle_cli.interrupts import hear_interrupts
+
 DONE, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -69,6 +71,7 @@ def smle() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    hear_interrupts()
     _keep_stderr()
     code = exit_code(arguments)
     if code == INTERRUPTED:

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from smle_cli.interrupts import stop_if_asked
 from smle_cli.progress import LINE_EVERY_S, duration
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class PairProgress:
 
     def advance(self) -> None:
         """Count one pair."""
+        stop_if_asked()
         self._done += 1
         if self._bar is not None:
             self._bar.advance(self._task)

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from smle_cli.interrupts import stop_if_asked
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -58,11 +60,13 @@ class BatchProgress:
 
     def heard(self, seconds: float) -> None:
         """Count audio of a file that is still being worked on."""
+        stop_if_asked()
         self._streamed_s += seconds
         self._show()
 
     def finish(self, report: FileReport) -> None:
         """Count a file."""
+        stop_if_asked()
         self.finished += 1
         self.failed += report.status == "failed"
         if report.status == "done":

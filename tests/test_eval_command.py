@@ -184,7 +184,7 @@ def test_scoring_files_and_asking_for_help_load_no_torch(folders: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_run_ends_with_130_and_loses_nothing(folders: Path, tmp_path: Path) -> None:
-    rows = [f"p{n},good/file{n % 2 * 2}.wav,clean/file{n % 2 * 2}.wav" for n in range(600)]
+    rows = [f"p{n},good/file{n % 2 * 2}.wav,clean/file{n % 2 * 2}.wav" for n in range(2000)]
     listing = folders / "many.csv"
     listing.write_text("\n".join(["name,estimate,clean", *rows]))
     root = Path(__file__).resolve().parents[1]
@@ -197,13 +197,13 @@ def test_an_interrupted_run_ends_with_130_and_loses_nothing(folders: Path, tmp_p
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGINT)
     _, error = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == 130, error
     assert b"interrupted" in error
     assert b"Traceback" not in error
     before = log.read_bytes()
     subprocess.run([*command, "--resume"], env=environment, check=True, stdout=subprocess.DEVNULL)
     assert log.read_bytes().startswith(before)
-    assert json.loads((tmp_path / "r" / "summary.json").read_text())["pairs"]["scored"] == 600
+    assert json.loads((tmp_path / "r" / "summary.json").read_text())["pairs"]["scored"] == 2000
 
 
 def test_models_are_run_in_every_way_there_is(

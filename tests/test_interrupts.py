@@ -1,9 +1,10 @@
-"""Ctrl-C while libsndfile calls back into Python is neither lost nor leaves anything behind."""
+"""Ctrl-C is never lost, wherever it falls, and leaves nothing behind."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 from smle import audio_writer
 from smle.audio import AudioWriter
+from smle_cli.interrupts import hear_interrupts
+from smle_cli.pair_progress import PairProgress
 
 
 @pytest.mark.parametrize("callback", ["tell", "seek", "write"])
@@ -35,3 +38,22 @@ def test_an_interrupt_within_a_callback_is_heard(
     with pytest.raises(KeyboardInterrupt), writer:
         writer.write(np.zeros((1, 100_000), np.float32))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_that_a_library_swallowed_ends_the_run_at_the_next_pair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    before = signal.getsignal(signal.SIGINT)
+    progress = PairProgress(None, 2)
+    try:
+        hear_interrupts()
+        progress.advance()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            progress.advance()
+        hear_interrupts()
+        progress.advance()
+    finally:
+        signal.signal(signal.SIGINT, before)
