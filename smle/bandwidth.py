@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# The octave whose gain the bins above follow: fricatives live there, voiced speech hardly does.
-_GUIDE_HZ = (4_000.0, 7_800.0)
+# The bins whose gain those above follow: fricatives reach there, voiced speech hardly does.
+_GUIDE_HZ = (6_000.0, 7_600.0)
 
 
 def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
     """Cut or extend a mask to the bins of a spectrum.
 
-    Above the model's bins one gain per frame is used: the power that the mask keeps of the octave
+    Above the model's bins one gain per frame is used: the power that the mask keeps of the bins
     below, so that an "s" passes whole and noise above 8 kHz goes when the noise below it goes.
 
     Args:
@@ -34,6 +34,6 @@ def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
     power = torch.view_as_real(spectrum[..., low:high].to(torch.complex64)).square().sum(-1)
     kept = mask[..., low:high].square() * power
     gain = (kept.sum(-1) / power.sum(-1).clamp(min=1e-30)).clamp(max=1.0).sqrt()
-    above = gain[..., None].expand(-1, -1, wanted - known)
-    # The model's last bin is its Nyquist, which it never learns well: take its neighbour's mask.
-    return torch.cat([mask[..., : known - 1], mask[..., known - 2 : known - 1], above], -1)
+    # The model's last bins are poorly known: few recordings that it was trained on reach them.
+    above = gain[..., None].expand(-1, -1, wanted - high)
+    return torch.cat([mask[..., :high], above], -1)
