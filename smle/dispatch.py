@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from smle.errors import SmleError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_SECONDS_BETWEEN_LOOKS = 0.2
 _UNORDERED: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
 
 
@@ -122,7 +125,14 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
     if scheduler is None:
         # One worker would be joblib's sequential backend, in this process.
         try:
-            yield lambda: Parallel(max(2, jobs), "loky", pre_dispatch="2*n_jobs", **_UNORDERED)
+            yield lambda: Parallel(
+                max(2, jobs),
+                "loky",
+                pre_dispatch="2*n_jobs",
+                initializer=_leave_with,
+                initargs=(os.getpid(),),
+                **_UNORDERED,
+            )
         except BaseException:
             from joblib.externals.loky import get_reusable_executor
 
@@ -143,6 +153,17 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
             yield lambda: Parallel(-1, pre_dispatch="3*n_jobs", **_UNORDERED)
     finally:
         client.close()
+
+
+def _leave_with(parent: int) -> None:
+    """End this worker when its parent is gone: killed, it could tell nobody."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _died() -> tuple[type[Exception], ...]:
