@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from smle.ledger import LEDGER_NAME
 
@@ -49,3 +51,36 @@ def wait_for_outputs(out: Path, count: int) -> None:
     """Wait until that many outputs stand there."""
     while whole_outputs(out) < count:
         time.sleep(0.01)
+
+
+def peak_memory(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process; the most resident bytes that it, or one of its children, had.
+
+    Not by rusage: there a process begins with the memory of whoever started it.
+    """
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc")
+    peak = 0
+    while process.poll() is None:
+        for pid in (process.pid, *_children(process.pid)):
+            peak = max(peak, _high_water(pid))
+        time.sleep(0.02)
+    return peak
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:  # it is gone
+        return []
+
+
+def _high_water(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return 1024 * int(found[1]) if found else 0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import outputs, sound, start
+from processes import outputs, peak_memory, sound, start
 
 from smle.audio import AudioReader, AudioWriter, probe
 
@@ -17,10 +16,9 @@ MB = 1 << 20
 def enhance(*arguments: object) -> int:
     """Run to the end; the largest resident memory in bytes."""
     process = start("enhance", *arguments, stderr=None, stdout=None)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = peak_memory(process)
     assert process.returncode == 0
-    return used.ru_maxrss * 1024
+    return peak
 
 
 def make_long(path: Path, minutes: int, sample_rate: int, channels: int) -> Path:
