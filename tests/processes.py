@@ -70,11 +70,10 @@ def peak_memory(process: subprocess.Popen[bytes]) -> int:
 
 def _children(pid: int) -> list[int]:
     try:
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
+        tasks = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:  # it is gone
         return []
+    return [int(child) for text in tasks for child in text.split()]
 
 
 def _high_water(pid: int) -> int:
