@@ -12,8 +12,9 @@ _GUIDE_HZ = (6_000.0, 7_600.0)
 def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
     """Cut or extend a mask to the bins of a spectrum.
 
-    Above the model's bins one gain per frame is used: the power that the mask keeps of the bins
-    below, so that an "s" passes whole and noise above 8 kHz goes when the noise below it goes.
+    If there are bins that the model does not hear, one gain per frame is used from 7.6 kHz on: the
+    power that the mask keeps of the bins below, so that an "s" passes whole and noise up there goes
+    when the noise below it goes.
 
     Args:
         mask: (rows, frames, model bins).

@@ -198,22 +198,13 @@ class _Alternation:
         optimiser = torch.optim.Adam(network.parameters(), _LEARNING_RATE)
         for _ in range(steps):
             batch = dataset.batch(self._step, _BATCH_SIZE)
-            loss = self._losses(network, batch).mean()
+            loss = self._spectra.losses(network, batch).mean()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP_NORM)
             optimiser.step()
             self._step += 1
-            self.watch(
-                Progress(
-                    "loss clusters", self._step, self._steps, loss.item(), None, _LEARNING_RATE
-                )
-            )
-
-    def _losses(self, network: Network, batch: Batch) -> torch.Tensor:
-        spectrum, features = self._spectra.hear(batch)
-        mask, _ = network(features, network.start(len(features)))
-        return self._spectra.compare(mask, spectrum, batch)
+            self.watch(Progress(_STAGE, self._step, self._steps, loss.item(), None, _LEARNING_RATE))
 
     @torch.inference_mode()
     def _costs(self, specialists: list[Network], number: int) -> NDArray[np.float64]:
@@ -224,7 +215,7 @@ class _Alternation:
                 rows = list(range(first, min(first + _ROWS, len(self.speech))))
                 batch = self._judged(rows, number, again)
                 for column, specialist in enumerate(specialists):
-                    costs[rows, column] += self._losses(specialist, batch).numpy()
+                    costs[rows, column] += self._spectra.losses(specialist, batch).numpy()
         return costs / self.config.noises
 
     def _judged(self, rows: list[int], number: int, again: int) -> Batch:

@@ -39,9 +39,7 @@ def network_objective(
     """Train one mask estimator: the generalist, or a specialist on its cluster's material."""
 
     def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
-        spectrum, features = spectra.hear(batch)
-        mask = spectra.mask(module, features)
-        return spectra.compare(mask, spectrum, batch).mean(), {}
+        return spectra.losses(module, batch).mean(), {}
 
     return _objective(name, network, loss, training, validation, batch_size, spectra)
 
@@ -141,11 +139,8 @@ def finetune_objective(
 
     def hard_loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         joint = _joint(module)
-        spectrum, features = spectra.hear(batch)
-        logits = _listen(joint.gate, mixture, features, spectra, step)
-        choice = logits.mean(1).argmax(-1)
-        mask = _routed_mask(joint.experts, choice, features, spectra)
-        return spectra.compare(mask, spectrum, batch).mean(), {}
+        losses, _ = _routed_losses(joint.gate, joint.specialists, mixture, batch, spectra, step)
+        return losses.mean(), {}
 
     module = JointModule(mixture)
     return _objective(
@@ -167,20 +162,16 @@ def routed_objective(
     """
 
     def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
-        spectrum, features = spectra.hear(batch)
-        with torch.no_grad():
-            logits = _listen(mixture.gate, mixture, features, spectra, step)
-        choice = logits.mean(1).argmax(-1)
-        mask = _routed_mask(cast("nn.ModuleList", module), choice, features, spectra)
-        share = functional.one_hot(choice, len(mixture.specialists)).float().mean(0)
-        return spectra.compare(mask, spectrum, batch).mean(), {
+        specialists = cast("nn.ModuleList", module)
+        losses, choice = _routed_losses(mixture.gate, specialists, mixture, batch, spectra, step)
+        share = functional.one_hot(choice, len(specialists)).float().mean(0)
+        return losses.mean(), {
             f"share_{name}": part
             for name, part in zip(mixture.recipe.specialists, share.tolist(), strict=True)
         }
 
-    specialists = mixture.specialists
     return _objective(
-        "finetune", specialists, loss, training, validation, config.batch_size, spectra
+        "finetune", mixture.specialists, loss, training, validation, config.batch_size, spectra
     )
 
 
@@ -227,16 +218,25 @@ def _listen(
     return logits
 
 
-def _routed_mask(
-    experts: Iterable[nn.Module], choice: Tensor, features: Tensor, spectra: Spectra
-) -> Tensor:
-    """Masks (rows, frames, bins), each by the one expert that was chosen for its row."""
+def _routed_losses(
+    gate: nn.Module,
+    specialists: Iterable[nn.Module],
+    mixture: Mixture,
+    batch: Batch,
+    spectra: Spectra,
+    step: int,
+) -> tuple[Tensor, Tensor]:
+    """Loss of each row, masked by the one specialist that the gate chose for it, and the choice."""
+    spectrum, features = spectra.hear(batch)
+    with torch.no_grad():
+        logits = _listen(gate, mixture, features, spectra, step)
+    choice = logits.mean(1).argmax(-1)
     mask = torch.zeros_like(features)
-    for k, expert in enumerate(experts):
+    for k, specialist in enumerate(specialists):
         rows = (choice == k).nonzero()[:, 0]
         if len(rows):
-            mask[rows] = spectra.mask(expert, features[rows])
-    return mask
+            mask[rows] = spectra.mask(specialist, features[rows])
+    return spectra.compare(mask, spectrum, batch), choice
 
 
 def _joint(module: nn.Module) -> JointModule:

@@ -27,9 +27,11 @@ def optimisers_for(module: nn.Module, config: StageConfig) -> list[torch.optim.O
     >>> [tuple(p.shape) for o in (muon, adam) for g in o.param_groups for p in g["params"]]
     [(2, 3), (2,)]
     """
-    named = list(module.named_parameters())
-    matrices = [p for name, p in named if config.optimiser == "muon" and _is_matrix(name, p)]
-    others = [p for _, p in named if not any(p is matrix for matrix in matrices)]
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in module.named_parameters():
+        muon = config.optimiser == "muon" and parameter.ndim == 2 and "weight" in name
+        (matrices if muon else others).append(parameter)
     rate = config.learning_rate
     optimisers: list[torch.optim.Optimizer] = []
     if matrices:
@@ -41,7 +43,3 @@ def optimisers_for(module: nn.Module, config: StageConfig) -> list[torch.optim.O
         )
     optimisers.append(torch.optim.AdamW(others, rate, weight_decay=_ADAM_WEIGHT_DECAY))
     return optimisers
-
-
-def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.ndim == 2 and "weight" in name

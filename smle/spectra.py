@@ -40,6 +40,11 @@ class Spectra:
             mask: Tensor = network(features, start)[0]
         return mask.float()
 
+    def losses(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Loss of each row of a batch, masked by one network."""
+        spectrum, features = self.hear(batch)
+        return self.compare(self.mask(network, features), spectrum, batch)
+
     def compare(self, mask: Tensor, spectrum: Tensor, batch: Batch) -> Tensor:
         """Loss of each row for a mask (rows, frames, bins)."""
         estimate_spectrum = mask * spectrum

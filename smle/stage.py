@@ -181,7 +181,13 @@ class _StageState:
         average: nn.Module,
         best: nn.Module,
     ) -> None:
-        self.module, self.optimisers = module, optimisers
+        self.module = module
+        self._owner = {
+            parameter: optimiser
+            for optimiser in optimisers
+            for group in optimiser.param_groups
+            for parameter in group["params"]
+        }
         self.average, self.best = average, best
         self.step = 0
         self.best_step = 0
@@ -200,7 +206,7 @@ class _StageState:
             for name, tensor in module.state_dict().items():
                 tensors[f"{part}/{name}"] = tensor.detach().cpu().contiguous().clone()
         for name, parameter in self.module.named_parameters():
-            for key, tensor in self._owner(parameter).state.get(parameter, {}).items():
+            for key, tensor in self._owner[parameter].state.get(parameter, {}).items():
                 tensors[f"optimiser/{key}/{name}"] = tensor.detach().cpu().contiguous()
         facts = {
             "step": self.step,
@@ -227,7 +233,7 @@ class _StageState:
                     kind = key.split("/")[1]
                     tensor = tensors[key]
                     tensor = tensor if kind == "step" else tensor.to(parameter.device)
-                    self._owner(parameter).state[parameter][kind] = tensor
+                    self._owner[parameter].state[parameter][kind] = tensor
         except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(
@@ -235,13 +241,6 @@ class _StageState:
             ) from None
         self.step, self.best_step = facts["step"], facts["best_step"]
         self.best_score, self.finished = facts["best_score"], facts["finished"]
-
-    def _owner(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                if any(one is parameter for one in group["params"]):
-                    return optimiser
-        raise KeyError("a parameter that no optimiser has")
 
     def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
         return (("last", self.module), ("average", self.average), ("best", self.best))
