@@ -24,9 +24,9 @@ from papers_plan import GROUPS, Budget
 from papers_scores import Scored, score_run
 from papers_table import write_report
 from papers_training import list_material, runs, train_run
+from running import dot, run_script
 from threadpoolctl import threadpool_limits
 
-from smle.errors import SmleError
 from smle.pair_lists import read_conditions
 from smle.pairs import Pair, match_pairs, with_conditions
 from smle.stage import Progress
@@ -47,7 +47,7 @@ def main() -> None:
             train_run(run, budget, material, _watch)
         if not run.is_finished:
             continue
-        scored.append(score_run(run, pairs, _dot))
+        scored.append(score_run(run, pairs, dot))
         print(f"\n{run.folder}", file=sys.stderr, flush=True)
     if scored:
         write_report(options.report, findings(budget, scored))
@@ -90,12 +90,5 @@ def _watch(progress: Progress) -> None:
         )
 
 
-def _dot() -> None:
-    print(".", end="", file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except SmleError as error:
-        sys.exit(f"papers: {error}")
+    run_script("papers", main)

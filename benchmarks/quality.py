@@ -30,9 +30,9 @@ from high_band import HIGH_BAND_METRICS
 from peers import PEERS
 from quality_systems import ModelRoutes, PeerSystems, Systems, cpu_s_per_audio_s
 from quality_table import FORMATS, as_markdown, write_results
+from running import dot, run_script
 from threadpoolctl import threadpool_limits
 
-from smle.errors import SmleError
 from smle.evaluation import Evaluation, evaluate
 from smle.metric_table import METRICS, missing_package
 from smle.pair_lists import read_conditions
@@ -80,7 +80,7 @@ def score(
         print(f"{len(pairs)} pairs: {', '.join(names)}", file=sys.stderr)
         with ScoreLog(path, settings, resume=True) as log:
             unusable |= evaluate(
-                pairs, rule, names, enhance=group, jobs=jobs, log=log, on_pair=_dot
+                pairs, rule, names, enhance=group, jobs=jobs, log=log, on_pair=dot
             ).unusable
         print(file=sys.stderr)
         logged = ScoreLog(path, settings, resume=True)
@@ -159,12 +159,5 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _dot() -> None:
-    print(".", end="", file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except SmleError as error:
-        sys.exit(f"quality: {error}")
+    run_script("quality", main)

@@ -100,7 +100,10 @@ def summary_markdown(summary: dict[str, Any]) -> str:
         [
             [
                 system["name"],
-                *(_cell(system["scores"][column["name"]], column) for column in columns),
+                *(
+                    score_text(system["scores"][column["name"]], column["decimals"])
+                    for column in columns
+                ),
             ]
             for system in summary["systems"]
         ],
@@ -112,7 +115,9 @@ def summary_markdown(summary: dict[str, Any]) -> str:
             [
                 [group["label"], str(group["count"])]
                 + [
-                    _cell(group["scores"][system["name"]][columns[0]["name"]], columns[0])
+                    score_text(
+                        group["scores"][system["name"]][columns[0]["name"]], columns[0]["decimals"]
+                    )
                     for system in summary["systems"]
                 ]
                 for group in groups
@@ -139,10 +144,14 @@ def _titled(column: dict[str, Any]) -> str:
     return f"{column['label']} ({column['unit']})" if column["unit"] else str(column["label"])
 
 
-def _cell(score: dict[str, Any], column: dict[str, Any]) -> str:
+def score_text(score: dict[str, Any], decimals: int) -> str:
+    """A summary's score as text: its mean, and its interval where there is one.
+
+    >>> score_text({"mean": 9.14, "low": 8.26, "high": 10.03}, 1)
+    '9.1 [8.3, 10.0]'
+    """
     if score["mean"] is None:
         return "-"
-    decimals = column["decimals"]
     mean = f"{score['mean']:z.{decimals}f}"
     if score["low"] is None:
         return mean

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from smle.report import score_text
 from smle_cli.consoles import PLAIN_WIDTH
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def _systems(summary: dict[str, Any]) -> Table:
         for heading in ("active", "stored", "MMAC/s", "CPU s/s"):
             table.add_column(heading, justify="right")
     for system, cost in zip(summary["systems"], costs, strict=True):
-        cells = [_cell(system["scores"][column["name"]], column["decimals"]) for column in columns]
+        cells = [
+            score_text(system["scores"][column["name"]], column["decimals"]) for column in columns
+        ]
         if has_cost:
             cells += [
                 _count(cost.get("active_parameters")),
@@ -78,7 +81,7 @@ def _by_condition(summary: dict[str, Any], name: str, column: dict[str, Any]) ->
         table.add_column(_text(group["label"]), justify="right")
     for system in summary["systems"]:
         cells = [
-            _cell(group["scores"][system["name"]][column["name"]], column["decimals"])
+            score_text(group["scores"][system["name"]][column["name"]], column["decimals"])
             for group in groups
         ]
         table.add_row(_text(system["name"]), *map(_text, cells))
@@ -134,15 +137,6 @@ def _text(cell: str) -> Any:
     from rich.text import Text
 
     return Text(cell)
-
-
-def _cell(score: dict[str, Any], decimals: int) -> str:
-    if score["mean"] is None:
-        return "-"
-    mean = f"{score['mean']:z.{decimals}f}"
-    if score["low"] is None:
-        return mean
-    return f"{mean} [{score['low']:z.{decimals}f}, {score['high']:z.{decimals}f}]"
 
 
 def _count(number: float | None) -> str:

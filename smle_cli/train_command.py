@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +57,7 @@ def train(
     CORPUS holds the folders speech and noise, and perhaps rooms (or rir); where these hold a folder
     train, that one is taken.
     """
+    from smle.distributed import is_main_process, join_processes
     from smle.training import STAGES as ALL_STAGES
     from smle.training import train as train_model
     from smle.training_data import Material
@@ -70,12 +70,13 @@ def train(
         rooms=rooms or _rooms(corpus),
         cache=cache,
     )
+    join_processes()
+    tells = is_main_process()
     with ExitStack() as stack:
         watches: list[Watch] = []
-        alone = int(os.environ.get("RANK", "0")) == 0  # of several processes one tells
-        if alone and not quiet:
+        if tells and not quiet:
             watches.append(stack.enter_context(TrainingProgress(message_console())))
-        if alone and log:
+        if tells and log:
             from smle.training_log import TensorBoardLog
 
             watches.append(TensorBoardLog(log))
@@ -94,7 +95,7 @@ def train(
             device=_device() if device == "auto" else device,
             watch=watch,
         )
-    if alone:
+    if tells:
         click.echo(folder)
 
 
