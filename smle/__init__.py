@@ -44,7 +44,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # torch takes over a second to import; `import smle` for an error class or a file does not.
+    # `import smle` for an error class or a file stays quick.
     if name not in __all__:
         raise AttributeError(f"module 'smle' has no attribute {name!r}")
     from importlib import import_module

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from smle.array_spectral import Array, Spectrum, power_of
 
 # The bins whose gain those above follow: fricatives reach there, voiced speech hardly does.
 _GUIDE_HZ = (6_000.0, 7_600.0)
+_SILENCE = np.float32(1e-30)
 
 
-def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
+def fit_mask(mask: Array, spectrum: Spectrum, hz_per_bin: float) -> Array:
     """Cut or extend a mask to the bins of a spectrum.
 
     If there are bins that the model does not hear, one gain per frame is used from 7.6 kHz on: the
@@ -24,17 +26,19 @@ def fit_mask(mask: Tensor, spectrum: Tensor, hz_per_bin: float) -> Tensor:
     Returns:
         The mask (rows, frames, bins).
 
-    >>> mask = fit_mask(torch.full((1, 2, 257), 0.5), torch.ones(1, 2, 769), 31.25)
+    >>> mask = fit_mask(np.full((1, 2, 257), 0.5), np.ones((1, 2, 769), complex), 31.25)
     >>> mask.shape, bool((mask == 0.5).all())
-    (torch.Size([1, 2, 769]), True)
+    ((1, 2, 769), True)
     """
     known, wanted = mask.shape[-1], spectrum.shape[-1]
     if wanted <= known:
         return mask[..., :wanted]
     low, high = (round(hz / hz_per_bin) for hz in _GUIDE_HZ)
-    power = torch.view_as_real(spectrum[..., low:high].to(torch.complex64)).square().sum(-1)
-    kept = mask[..., low:high].square() * power
-    gain = (kept.sum(-1) / power.sum(-1).clamp(min=1e-30)).clamp(max=1.0).sqrt()
+    power = power_of(spectrum[..., low:high])
+    kept = (np.square(mask[..., low:high]) * power).sum(-1)
+    gain = np.sqrt(np.minimum(kept / np.maximum(power.sum(-1), _SILENCE), 1.0))
     # The model's last bins are poorly known: few recordings that it was trained on reach them.
-    above = gain[..., None].expand(-1, -1, wanted - high)
-    return torch.cat([mask[..., :high], above], -1)
+    fitted = np.empty(spectrum.shape, np.float32)
+    fitted[..., :high] = mask[..., :high]
+    fitted[..., high:] = gain[..., None]
+    return fitted

@@ -72,12 +72,13 @@ def cached_enhancer(model: str) -> Enhancer:
     On one thread: networks this small spend longer waiting for a second one than they gain (ten
     times as long on a busy machine). Further cores work on further files.
     """
-    import torch
+    from threadpoolctl import threadpool_limits
 
     import smle
 
-    torch.set_num_threads(1)
-    return smle.load(model)
+    enhancer = smle.load(model)
+    threadpool_limits(1, "blas")
+    return enhancer
 
 
 def model_digest(model: str) -> str:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from smle.checkpoint import load_model
+from smle.array_mixture import ArrayMixture, load_mixture
+from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.errors import AudioError
-from smle.mixture import Mixture
 from smle.model_folders import find_model
 from smle.recipe import Recipe
 from smle.routing import Routing
-from smle.spectral import Features, Stft
 from smle.streaming import Stream
 
 Signal = NDArray[np.float32]
@@ -50,7 +48,7 @@ def load(name: str | Path = "default") -> Enhancer:
     (16000,)
     """
     folder = find_model(name)
-    return Enhancer(load_model(folder), folder)
+    return Enhancer(load_mixture(folder), folder)
 
 
 class Enhancer:
@@ -61,7 +59,7 @@ class Enhancer:
         folder: Where the model came from.
     """
 
-    def __init__(self, mixture: Mixture, folder: Path) -> None:
+    def __init__(self, mixture: ArrayMixture, folder: Path) -> None:
         self.mixture = mixture
         self.folder = folder
 
@@ -201,13 +199,12 @@ class Enhancer:
         sums, _ = self._evidence(rows, lengths, sample_rate)
         return [int(k) for k in sums.argmax(1)]
 
-    @torch.inference_mode()
     def _evidence(
         self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int
     ) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
         """Sum of logits (rows, specialists) over the frames of each row, and their number."""
         spectral = self.recipe.spectral
-        stft, features = Stft(spectral, sample_rate), Features(spectral)
+        stft, features = ArrayStft(spectral, sample_rate), ArrayFeatures(spectral)
         level, state = features.start(len(rows)), self.mixture.start_listening(len(rows))
         hop = stft.hop_length
         counts = np.maximum(1, -(-lengths // hop))
@@ -216,11 +213,11 @@ class Enhancer:
         step = max(1, round(_ROUTE_BLOCK_S * spectral.frames_per_s))
         for first in range(0, int(counts.max()), step):
             stop = min(first + step, int(counts.max()))
-            part = torch.from_numpy(padded[:, first * hop : stop * hop + stft.overlap])
+            part = padded[:, first * hop : stop * hop + stft.overlap]
             heard, level = features(stft.analyse(part), level)
             logits, state = self.mixture.listen(heard, state)
             within = np.arange(first, stop)[None] < counts[:, None]
-            sums += (logits.double().numpy() * within[..., None]).sum(1)
+            sums += (logits * within[..., None]).sum(1, dtype=np.float64)
         return sums, counts
 
 

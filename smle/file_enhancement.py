@@ -30,7 +30,7 @@ Progress = Callable[[float], None]
 """Told how many further seconds of audio are done."""
 
 STREAMED_ABOVE = 30.0 * 16_000
-BATCHED_UP_TO = 120.0 * 16_000
+BATCHED_UP_TO = 240.0 * 16_000
 BLOCK_S = 4.0
 PIECE_S = 30.0
 

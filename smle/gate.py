@@ -7,14 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smle.config import GateConfig, SpectralConfig
+from smle.gate_balance import BALANCE_FEATURES, BALANCE_S, POWER_FLOOR
 from smle.spectral import RunningMean, relative_power
 
 GateState = tuple[Tensor, Tensor]
 """Hidden state (rows, layers, hidden) and running means (rows, 3): kept, removed, and of ones."""
-
-_BALANCE_S = 6.0
-_BALANCE_FEATURES = 5
-_POWER_FLOOR = 1e-8
 
 
 class Gate(nn.Module):
@@ -43,8 +40,8 @@ class Gate(nn.Module):
         super().__init__()
         self.hears_expert = config.hears_expert
         self.compression = spectral.compression
-        self.balance_mean = RunningMean(_BALANCE_S * spectral.frames_per_s)
-        extra = _BALANCE_FEATURES if config.hears_expert else 0
+        self.balance_mean = RunningMean(BALANCE_S * spectral.frames_per_s)
+        extra = BALANCE_FEATURES if config.hears_expert else 0
         # Straight into the GRU, hundreds of features would saturate it from the start.
         self.input = nn.Linear(spectral.n_bins + extra, config.hidden_size)
         self.recurrent = nn.GRU(
@@ -92,16 +89,10 @@ class Gate(nn.Module):
         running, after = self.balance_mean.biased(values, means)
         return balance_features(running), after
 
-    @property
-    def macs_per_frame(self) -> int:
-        """Multiply-accumulates for one frame of one row."""
-        weights = (p.numel() for n, p in self.named_parameters() if "weight" in n)
-        return sum(weights)
-
 
 def balance_features(means: Tensor) -> Tensor:
     """Features (..., 5) of running means of kept and removed power and of ones (..., 3)."""
-    logs = torch.log(means[..., :2] + _POWER_FLOOR)
+    logs = torch.log(means[..., :2] + POWER_FLOOR)
     balance, heard = logs[..., 0] - logs[..., 1], means[..., 2]
     square = balance.square() / 4
     return torch.stack([balance, square, heard, heard * balance, heard * square], -1)

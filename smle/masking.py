@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from smle.mixture import Mixture
-from smle.networks import State
+from smle.array_mixture import ArrayMixture
+from smle.array_networks import ArrayState
+from smle.array_spectral import Array, ArrayRunningMean
 from smle.routing import Decision, DecisionTimes, Routing, Segment, decide
-from smle.spectral import RunningMean
-from smle.stepping import Step, gate_step, network_step
 
 Route = Sequence[int] | None
 """A fixed expert for each row, or None where the gate decides."""
@@ -31,7 +30,7 @@ class RoutedMasker:
         route: A fixed expert for each row, or None for the gate's choices.
     """
 
-    def __init__(self, mixture: Mixture, rows: int, route: Route = None) -> None:
+    def __init__(self, mixture: ArrayMixture, rows: int, route: Route = None) -> None:
         recipe = mixture.recipe
         rate = recipe.spectral.frames_per_s
         self._config = recipe.routing
@@ -43,18 +42,16 @@ class RoutedMasker:
         self._times = DecisionTimes(recipe.routing, rate)
         self._warm_up_frames = round(recipe.routing.warm_up_s * rate)
         self._fade_frames = round(recipe.routing.fade_s * rate)
-        self._evidence = RunningMean(recipe.routing.evidence_s * rate)
+        self._evidence = ArrayRunningMean(recipe.routing.evidence_s * rate)
 
         n_specialists = len(mixture.specialists)
         self.rows = rows
         self._frame = 0
         self._route = route
         self._gate_state = self._gate.start(rows)
-        self._gate_step = gate_step(self._gate)
-        self._evidence_state = self._evidence.start(torch.zeros(rows, n_specialists))
-        self._steps: dict[int, Step] = {}
+        self._evidence_state = self._evidence.start(rows, n_specialists)
         # Pieces of features (rows, frames, bins) that cover the last warm_up_frames.
-        self._past: deque[Tensor] = deque()
+        self._past: deque[Array] = deque()
         self._past_frames = 0
         first = self._names.index(recipe.start_name)
         self._current = [first] * rows if route is None else list(route)
@@ -81,8 +78,7 @@ class RoutedMasker:
         # Taken up at the next frame, or when a fade that is under way is over.
         self._route = route
 
-    @torch.inference_mode()
-    def __call__(self, features: Tensor) -> Tensor:
+    def __call__(self, features: Array) -> Array:
         """Mask more frames.
 
         Args:
@@ -99,7 +95,7 @@ class RoutedMasker:
             masks.append(self._advance(part))
             self._listen(part, masks[-1])
             at = stop
-        return torch.cat(masks, 1)
+        return np.concatenate(masks, 1)
 
     def routing(self, rows: Iterable[int], seconds: float | None = None) -> Routing:
         """What was chosen so far.
@@ -128,14 +124,14 @@ class RoutedMasker:
             ahead = min(ahead, self._fade_frames - self._faded_frames)
         return ahead
 
-    def _listen(self, features: Tensor, mask: Tensor) -> None:
+    def _listen(self, features: Array, mask: Array) -> None:
         """Let the gate hear the frames that were just masked, and decide if it is time."""
         due = self._times.next_after(self._frame)
         self._frame += features.shape[1]
         self._remember(features)
         if self._route is not None:
             return
-        logits = self._logits(features, mask)
+        logits, self._gate_state = self._gate(features, mask, self._gate_state)
         evidence, self._evidence_state = self._evidence(logits, self._evidence_state)
         if self._frame == due and not self._leaving:
             decisions = decide(evidence[:, -1], self._current, self._config, self._generalist)
@@ -153,7 +149,7 @@ class RoutedMasker:
         """Warm up the experts that come, and let those that leave fade out."""
         if wanted == self._current:
             return
-        groups: dict[int, list[tuple[list[int], State]]] = {}
+        groups: dict[int, list[tuple[list[int], ArrayState]]] = {}
         self._leaving = []
         for group in self._running:
             stay = [i for i, row in enumerate(group.rows) if wanted[row] == group.expert]
@@ -170,23 +166,23 @@ class RoutedMasker:
         self._current = wanted
         self._faded_frames = 0
 
-    def _warmed_up(self, expert: int, rows: list[int]) -> State:
+    def _warmed_up(self, expert: int, rows: list[int]) -> ArrayState:
         """State of an expert that has heard the frames just past."""
         state = self._experts[expert].start(len(rows))
         if self._past and self._warm_up_frames:
-            past = torch.cat(list(self._past), 1)[rows, -self._warm_up_frames :]
+            past = np.concatenate(self._past, 1)[rows, -self._warm_up_frames :]
             _, state = self._experts[expert](past, state)
         return state
 
-    def _remember(self, features: Tensor) -> None:
+    def _remember(self, features: Array) -> None:
         self._past.append(features)
         self._past_frames += features.shape[1]
         while self._past and (self._past_frames - self._past[0].shape[1] >= self._warm_up_frames):
             self._past_frames -= self._past.popleft().shape[1]
 
-    def _advance(self, features: Tensor) -> Tensor:
+    def _advance(self, features: Array) -> Array:
         """Mask frames between two events."""
-        mask = torch.empty(features.shape, dtype=features.dtype, device=features.device)
+        mask = np.empty_like(features)
         for group in self._running:
             part = self._run(group, features)
             if group.index is None:
@@ -195,8 +191,8 @@ class RoutedMasker:
                 mask[group.index] = part
         if self._leaving:
             count = features.shape[1]
-            steps = torch.arange(1, count + 1, device=mask.device) + self._faded_frames
-            weight = (steps / (self._fade_frames + 1))[None, :, None]
+            steps = np.arange(1, count + 1) + self._faded_frames
+            weight = (steps / (self._fade_frames + 1)).astype(np.float32)[:, None]
             for group in self._leaving:
                 before = self._run(group, features)
                 rows = slice(None) if group.index is None else group.index
@@ -206,32 +202,17 @@ class RoutedMasker:
                 self._leaving = []
         return mask
 
-    def _run(self, group: _Group, features: Tensor) -> Tensor:
+    def _run(self, group: _Group, features: Array) -> Array:
         """Masks of a group's rows, from one call of its expert."""
         own = features if group.index is None else features[group.index]
-        if own.shape[1] == 1:
-            if group.expert not in self._steps:
-                self._steps[group.expert] = network_step(self._experts[group.expert])
-            mask, group.state = _one_frame(self._steps[group.expert], own, group.state)
-        else:
-            mask, group.state = self._experts[group.expert](own, group.state)
+        mask, group.state = self._experts[group.expert](own, group.state)
         return mask
 
-    def _logits(self, features: Tensor, mask: Tensor) -> Tensor:
-        if features.shape[1] == 1:
-            hidden, means = (s.numpy() for s in self._gate_state)
-            one, after = self._gate_step(features[:, 0].numpy(), mask[:, 0].numpy(), hidden, means)
-            self._gate_state = (torch.from_numpy(after[0]), torch.from_numpy(after[1]))
-            logits: Tensor = torch.from_numpy(one)[:, None]
-            return logits
-        logits, self._gate_state = self._gate(features, mask, self._gate_state)
-        return logits
-
-    def _group(self, expert: int, parts: list[tuple[list[int], State]]) -> _Group:
+    def _group(self, expert: int, parts: list[tuple[list[int], ArrayState]]) -> _Group:
         rows = [row for part, _ in parts for row in part]
-        state = tuple(torch.cat(tensors) for tensors in zip(*(s for _, s in parts), strict=True))
+        state = tuple(np.concatenate(arrays) for arrays in zip(*(s for _, s in parts), strict=True))
         whole = rows == list(range(self.rows))
-        return _Group(expert, rows, None if whole else torch.tensor(rows), state)
+        return _Group(expert, rows, None if whole else np.array(rows), state)
 
 
 @dataclass
@@ -240,14 +221,9 @@ class _Group:
 
     expert: int
     rows: list[int]
-    index: Tensor | None
-    state: State
+    index: NDArray[np.intp] | None
+    state: ArrayState
 
-    def part(self, places: list[int]) -> tuple[list[int], State]:
+    def part(self, places: list[int]) -> tuple[list[int], ArrayState]:
         """Some of the rows, by their place in the group, and their state."""
         return [self.rows[i] for i in places], tuple(s[places] for s in self.state)
-
-
-def _one_frame(step: Step, features: Tensor, state: State) -> tuple[Tensor, State]:
-    output, after = step(features[:, 0].numpy(), tuple(s.numpy() for s in state))
-    return torch.from_numpy(output)[:, None], tuple(torch.from_numpy(s) for s in after)

@@ -41,11 +41,11 @@ class ModelSystems:
 
     def systems(self) -> list[System]:
         """Name the systems and count what they cost."""
-        from smle.mixture import complexity
+        from smle.complexity import complexity
 
         found = []
         for model, title in zip(self.models, self._titles(), strict=True):
-            counts = complexity(_enhancer(model).mixture)
+            counts = complexity(_enhancer(model).recipe)
             one = counts.specialist_parameters
             costs = {
                 "generalist": (one, one, counts.generalist_mmac_per_s),
@@ -211,14 +211,14 @@ def true_expert(
 
 @cache
 def _enhancer(model: str) -> Enhancer:
-    import torch
+    from threadpoolctl import threadpool_limits
 
     import smle
 
+    enhancer = smle.load(model)
     # One thread: files run in parallel, and times mean the same on every machine.
-    torch.set_num_threads(1)
-    find_model(model)
-    return smle.load(model)
+    threadpool_limits(1, "blas")
+    return enhancer
 
 
 def _timed(run: Callable[[], Any]) -> tuple[Any, float]:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from smle.config import NetworkConfig, SpectralConfig
-from smle.errors import RecipeError
 from smle.subband import SubbandNetwork
 
 State = tuple[Tensor, ...]
@@ -81,26 +80,12 @@ class RecurrentNetwork(nn.Module):
         kept = (after,) if self._state_tensors == 1 else after
         return torch.sigmoid(self.output(hidden)), tuple(s.transpose(0, 1) for s in kept)
 
-    @property
-    def macs_per_frame(self) -> int:
-        """Multiply-accumulates for one frame of one row."""
-        return sum(p.numel() for n, p in self.named_parameters() if "weight" in n)
-
 
 Network = RecurrentNetwork | SubbandNetwork
 
 
 def build_network(config: NetworkConfig, spectral: SpectralConfig) -> Network:
-    """Build the network that a recipe describes, with fresh weights.
-
-    Raises:
-        RecipeError: If the subband kind is asked for bins that its bands do not cover.
-    """
+    """Build the network that a recipe describes, with fresh weights."""
     if config.kind == "recurrent":
         return RecurrentNetwork(config, spectral.n_bins)
-    if spectral.n_bins != SubbandNetwork.n_bins:
-        raise RecipeError(
-            f"network.kind 'subband' with {spectral.n_bins} bins; its bands need "
-            f"{SubbandNetwork.n_bins}, so use 16000 Hz with a window of 0.032 s"
-        )
     return SubbandNetwork(config)

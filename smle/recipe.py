@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from smle.bands import N_BINS
 from smle.config import (
     GateConfig,
     NetworkConfig,
@@ -137,6 +138,11 @@ class Recipe:
             raise RecipeError(
                 f"specialists {', '.join(self.specialists)} are not told apart; "
                 "give each a name of its own, none of them 'generalist'"
+            )
+        if self.network.kind == "subband" and self.spectral.n_bins != N_BINS:
+            raise RecipeError(
+                f"network.kind 'subband' with {self.spectral.n_bins} bins; its bands need "
+                f"{N_BINS}, so use 16000 Hz with a window of 0.032 s"
             )
         if self.start_name not in self.expert_names:
             raise RecipeError(

@@ -7,8 +7,8 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from smle.config import RoutingConfig
 
@@ -120,7 +120,7 @@ class Decision:
 
 
 def decide(
-    evidence: Tensor, current: list[int], config: RoutingConfig, generalist: int | None
+    evidence: NDArray[np.float32], current: list[int], config: RoutingConfig, generalist: int | None
 ) -> list[Decision]:
     """Choose an expert for each row: the best specialist, with hysteresis.
 
@@ -134,10 +134,11 @@ def decide(
         A decision per row.
 
     >>> config = RoutingConfig(margin=1.0)
-    >>> [d.expert for d in decide(torch.tensor([[0.0, 0.9], [0.0, 1.1]]), [0, 0], config, None)]
+    >>> [d.expert for d in decide(np.array([[0.0, 0.9], [0.0, 1.1]]), [0, 0], config, None)]
     [0, 1]
     """
-    probabilities = torch.softmax(evidence, -1).tolist()
+    odds = np.exp(evidence - evidence.max(-1, keepdims=True))
+    probabilities = (odds / odds.sum(-1, keepdims=True)).tolist()
     decisions = []
     for logits, probability, now in zip(evidence.tolist(), probabilities, current, strict=True):
         best = max(range(len(logits)), key=logits.__getitem__)

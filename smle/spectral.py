@@ -1,9 +1,6 @@
 """Waveforms to spectra and back, and spectra to level-invariant features, all causal.
 
-Window and hop are fixed in seconds, so the bins of all sample rates coincide: a 48 kHz transform
-of 1536 points has below 8 kHz exactly the bins of a 16 kHz transform of 512 points. Where the hop
-would not be a whole number of samples (44.1 kHz), it is rounded to one that transforms fast; bins
-then lie less than 0.5 % beside the model's, and nothing needs to be resampled.
+In torch, for training; `smle.array_spectral` does the same for enhancing.
 
 Shapes: ``rows`` counts independent signals (channels, files of a batch).
 """
@@ -18,17 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from smle.config import SpectralConfig
-from smle.errors import AudioError
-
-LOWEST_RATE_HZ = 4_000
-HIGHEST_RATE_HZ = 768_000
-_HOP_TOLERANCE = 0.005
-# Powers below this are digital silence for the level; full scale lies near 1e3.
-_SILENCE_POWER = 1e-20
-# Logarithms of powers relative to the level: what lies 50 dB below it is not told apart, and the
-# scale brings them near -3 to 1.
-_LOG_FLOOR = 1e-5
-_LOG_SCALE = 0.25
+from smle.rates import hop_length_at
+from smle.spectral_scale import LOG_FLOOR, LOG_SCALE, SILENCE_POWER
 
 
 class Stft:
@@ -97,44 +85,6 @@ class Stft:
     def empty_tail(self, rows: int) -> Tensor:
         """The tail (rows, overlap) before the first frame."""
         return self.window.new_zeros(rows, self.overlap)
-
-
-def hop_length_at(sample_rate: int, hop_s: float) -> int:
-    """Samples of a hop at a rate: exact where that is a whole number, else near and fast.
-
-    Args:
-        sample_rate: In Hz.
-        hop_s: Seconds.
-
-    Returns:
-        A whole number of samples, at most 0.5 % (or half a sample) beside the exact value.
-
-    Raises:
-        AudioError: If the rate is outside 4 kHz to 768 kHz.
-
-    >>> hop_length_at(48_000, 0.016), hop_length_at(44_100, 0.016)
-    (768, 704)
-    """
-    if not LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ:
-        raise AudioError(
-            f"a sample rate of {sample_rate} Hz cannot be enhanced; "
-            f"convert to a rate from {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
-        )
-    exact = sample_rate * hop_s
-    if abs(exact - round(exact)) < 1e-6:
-        return round(exact)
-    reach = math.floor(exact * _HOP_TOLERANCE)
-    candidates = range(round(exact) - reach, round(exact) + reach + 1)
-    return min(candidates, key=lambda hop: (_largest_factor(hop), abs(hop - exact)))
-
-
-def _largest_factor(number: int) -> int:
-    factor, largest = 2, 1
-    while number > 1:
-        while number % factor == 0:
-            number, largest = number // factor, factor
-        factor += 1
-    return largest
 
 
 class MeanState(NamedTuple):
@@ -214,7 +164,7 @@ def relative_power(features: Tensor, compression: float) -> Tensor:
     257
     """
     if compression == 0:
-        return (torch.exp(features / _LOG_SCALE) - _LOG_FLOOR).clamp(min=0.0)
+        return (torch.exp(features / LOG_SCALE) - LOG_FLOOR).clamp(min=0.0)
     return features ** (2 / compression)
 
 
@@ -255,8 +205,8 @@ class Features:
             heard = functional.pad(heard, (0, 0, 0, missing))
         power = heard.square().sum(-1)  # (rows, frames, bins)
         level, state = self._level(power.sum(-1, keepdim=True) / self.n_bins, state)
-        level = level.clamp(min=_SILENCE_POWER)
+        level = level.clamp(min=SILENCE_POWER)
         relative = power / level
         if self.compression == 0:
-            return _LOG_SCALE * torch.log(relative + _LOG_FLOOR), state
+            return LOG_SCALE * torch.log(relative + LOG_FLOOR), state
         return relative ** (self.compression / 2), state

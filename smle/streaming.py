@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from smle.array_mixture import ArrayMixture
+from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.bandwidth import fit_mask
 from smle.errors import AudioError
 from smle.masking import Route, RoutedMasker
-from smle.mixture import Mixture
 from smle.routing import Routing
-from smle.spectral import Features, Stft
 
 Signal = NDArray[np.float32]
 
@@ -42,7 +40,7 @@ class Stream:
 
     def __init__(
         self,
-        mixture: Mixture,
+        mixture: ArrayMixture,
         sample_rate: int,
         rows: int,
         *,
@@ -54,8 +52,8 @@ class Stream:
         self._mixture = mixture
         self._rows = rows
         self.sample_rate = sample_rate
-        self._stft = Stft(mixture.recipe.spectral, sample_rate)
-        self._features = Features(mixture.recipe.spectral)
+        self._stft = ArrayStft(mixture.recipe.spectral, sample_rate)
+        self._features = ArrayFeatures(mixture.recipe.spectral)
         self._glide_step = self._stft.hop_length / (_GLIDE_S * sample_rate)
         self._route = route
         self._experts = self._fixed(route)
@@ -104,7 +102,7 @@ class Stream:
         self._masker = RoutedMasker(self._mixture, self._rows, self._experts)
         self._level = self._features.start(self._rows)
         self._tail = self._stft.empty_tail(self._rows)
-        self._waiting = torch.zeros(self._rows, self._stft.overlap)
+        self._waiting = np.zeros((self._rows, self._stft.overlap), np.float32)
         # Each frame finishes the hop at its begin, so the first hops are the zeros before the
         # signal; with these in front, exactly as much comes out as goes in.
         delay = self.latency - self._stft.overlap
@@ -133,16 +131,16 @@ class Stream:
             raise AudioError("the signal holds values that are not finite; repair it first")
         count = block.shape[1]
         self._samples += count
-        self._waiting = torch.cat([self._waiting, torch.from_numpy(block)], 1)
+        self._waiting = np.concatenate([self._waiting, block], 1)
         hop = self._stft.hop_length
         frames = (self._waiting.shape[1] - self._stft.overlap) // hop
         done = [self._ready]
         for first in range(0, frames, _MAX_FRAMES):
             stop = min(frames, first + _MAX_FRAMES)
             part = self._waiting[:, first * hop : stop * hop + self._stft.overlap]
-            done.append(self._enhance(part).numpy())
+            done.append(self._enhance(part))
         if frames:
-            self._waiting = self._waiting[:, frames * hop :].clone()
+            self._waiting = self._waiting[:, frames * hop :].copy()
         ready = np.concatenate(done, 1) if len(done) > 1 else self._ready
         self._ready = ready[:, count:]
         return np.ascontiguousarray(ready[:, :count])
@@ -154,8 +152,7 @@ class Stream:
         self._samples = samples
         return rest
 
-    @torch.inference_mode()
-    def _enhance(self, signal: Tensor) -> Tensor:
+    def _enhance(self, signal: Signal) -> Signal:
         spectrum = self._stft.analyse(signal)  # (rows, frames, bins)
         features, self._level = self._features(spectrum, self._level)
         mask = self._masker(features)
@@ -167,15 +164,15 @@ class Stream:
         signal, self._tail = self._stft.synthesise(mask * spectrum, self._tail)
         return signal
 
-    def _glide(self, frames: int) -> Tensor | None:
+    def _glide(self, frames: int) -> Signal | None:
         """The share of noisy signal that stays, for each frame (frames, 1)."""
         if self._floor == self._wanted_floor:
-            return torch.full((1, 1), self._floor) if self._floor else None
-        steps = torch.arange(1, frames + 1) * self._glide_step
+            return np.full((1, 1), self._floor, np.float32) if self._floor else None
+        steps = np.arange(1, frames + 1) * self._glide_step
         distance = self._wanted_floor - self._floor
-        floor = self._floor + max(-1.0, min(1.0, distance)) * steps.clamp(max=1.0)
+        floor = self._floor + max(-1.0, min(1.0, distance)) * np.minimum(steps, 1.0)
         self._floor = float(floor[-1]) if steps[-1] < 1 else self._wanted_floor
-        return floor[:, None]
+        return np.asarray(floor[:, None], np.float32)
 
     def _fixed(self, route: str | int | list[int]) -> Route:
         if route == "segment":

@@ -8,31 +8,13 @@ the bottleneck costs a fraction of a recurrence over frequency.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smle.bands import BAND_GROUPS, N_BANDS
 from smle.config import NetworkConfig
 
-
-class BandGroup(NamedTuple):
-    """Neighbouring bands of equal width."""
-
-    first_bin: int
-    bins_per_band: int
-    bands: int
-
-
-# 125 Hz wide up to 1 kHz, then doubling by octave.
-BAND_GROUPS = (
-    BandGroup(0, 4, 8),
-    BandGroup(32, 8, 4),
-    BandGroup(64, 16, 4),
-    BandGroup(128, 32, 4),
-)
-N_BANDS = sum(group.bands for group in BAND_GROUPS)
 BlockState = tuple[Tensor, ...]
 
 
@@ -56,8 +38,7 @@ class BandSplit(nn.Module):
         frames, rows = features.shape[:2]
         bands = []
         for group, weight in zip(BAND_GROUPS, self.weights, strict=True):
-            stop = group.first_bin + group.bins_per_band * group.bands
-            band = features[:, :, group.first_bin : stop].reshape(frames * rows, group.bands, -1)
+            band = features[:, :, group.bins].reshape(frames * rows, group.bands, -1)
             bands.append(torch.bmm(band.transpose(0, 1), weight))
         split = torch.cat(bands).transpose(0, 1) + self.bias
         return split.view(frames, rows, N_BANDS, -1)
@@ -147,8 +128,6 @@ class SubbandNetwork(nn.Module):
     (torch.Size([2, 5, 257]), True)
     """
 
-    n_bins: ClassVar[int] = 257
-
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -185,19 +164,6 @@ class SubbandNetwork(nn.Module):
         logits = self.merge(functional.silu(self.channel_output(x))).transpose(0, 1)
         # Most passes to begin with: it is quicker to learn what to take away.
         return torch.sigmoid(1.0 + logits), tuple(after)
-
-    @property
-    def macs_per_frame(self) -> int:
-        """Multiply-accumulates for one frame of one row."""
-        shared, once = self.channel_output.weight.numel(), 0
-        once += sum(weight.numel() for weight in (*self.split.weights, *self.merge.weights))
-        for name, parameter in self.blocks.named_parameters():
-            if "weight" in name and "norm" not in name:
-                if ".band" in name:
-                    shared += parameter.numel()
-                else:
-                    once += parameter.numel()
-        return int(N_BANDS * shared + once)
 
 
 def _normal(shape: tuple[int, ...], deviation: float) -> Tensor:

@@ -32,15 +32,11 @@ def models(names: tuple[str, ...], *, as_json: bool) -> None:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    import torch
-
-    from smle.mixture import Mixture, complexity
+    from smle.complexity import complexity
     from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
     from smle.recipe import read_recipe
 
     recipe = read_recipe(folder / RECIPE_NAME)
-    with torch.device("meta"):  # shapes alone: no weights are read or made
-        mixture = Mixture(recipe)
     scores = folder / "scores.json"
     return {
         "summary": recipe.summary,
@@ -49,7 +45,7 @@ def _facts(folder: Path) -> dict[str, Any]:
         "sample_rate": recipe.spectral.sample_rate,
         "latency_ms": 1000 * recipe.spectral.window_s,
         "file_bytes": (folder / WEIGHTS_NAME).stat().st_size,
-        **asdict(complexity(mixture)),
+        **asdict(complexity(recipe)),
         "scores": json.loads(scores.read_text(encoding="utf-8")) if scores.is_file() else None,
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from smle.array_mixture import ArrayMixture
 from smle.config import GateConfig, NetworkConfig, RoutingConfig
 from smle.enhancer import Enhancer
 from smle.mixture import Mixture
@@ -39,6 +40,11 @@ def mixture(network: NetworkConfig = RECURRENT, seed: int = 0, **changes: object
     return made
 
 
+def arrays(made: Mixture) -> ArrayMixture:
+    """The same in NumPy, as it enhances."""
+    return ArrayMixture(made.recipe, {n: t.detach().numpy() for n, t in made.state_dict().items()})
+
+
 def enhancer(network: NetworkConfig = RECURRENT, seed: int = 0, **changes: object) -> Enhancer:
     """An enhancer on `mixture`."""
-    return Enhancer(mixture(network, seed, **changes), Path())
+    return Enhancer(arrays(mixture(network, seed, **changes)), Path())

@@ -11,7 +11,6 @@ import torch
 from smle.config import GateConfig, SpectralConfig
 from smle.gate import Gate
 from smle.spectral import Features
-from smle.stepping import gate_step
 
 
 def gate(compression: float = 0.0) -> Gate:
@@ -45,23 +44,14 @@ def test_a_louder_moment_weighs_more_than_a_quiet_one():
     assert balance[0, -1, 0] > 1.0
 
 
-@pytest.mark.parametrize("sizes", [[1] * 40, [7, 1, 32], [39, 1]])
-def test_frames_in_pieces_give_what_all_at_once_give(sizes):
+def test_frames_in_pieces_give_what_all_at_once_give():
     made, features = gate(), heard(0.0)
     mask = torch.rand(features.shape, generator=torch.Generator().manual_seed(2))
     whole, _ = made(features, mask, made.start(2))
-    one_frame, state, parts, at = gate_step(made), made.start(2), [], 0
-    for size in sizes:
-        piece = slice(at, at + size)
-        if size == 1:
-            arrays = (features[:, at].numpy(), mask[:, at].numpy(), *(s.numpy() for s in state))
-            logits, after = one_frame(*arrays)
-            parts.append(torch.from_numpy(logits)[:, None])
-            state = tuple(torch.from_numpy(a) for a in after)
-        else:
-            logits, state = made(features[:, piece], mask[:, piece], state)
-            parts.append(logits)
-        at += size
+    state, parts = made.start(2), []
+    for piece in (slice(0, 7), slice(7, 8), slice(8, 40)):
+        logits, state = made(features[:, piece], mask[:, piece], state)
+        parts.append(logits)
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=1e-5)
 
 

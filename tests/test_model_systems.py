@@ -11,6 +11,7 @@ from smle.dense import enhance_densely, whole_file_logits
 from smle.errors import CorpusError
 from smle.gate_summary import summarise_gates
 from smle.metrics import si_sdr_db
+from smle.mixture import Mixture
 from smle.model_systems import ModelSystems, true_expert
 from smle.pairs import Pair
 from smle.score_table import build_table
@@ -74,7 +75,7 @@ def systems_enhancer(folder: Path):
 def test_costs_count_what_runs_and_what_is_stored(model_folder: Path) -> None:
     systems = {system.kind: system.cost for system in ModelSystems((str(model_folder),)).systems()}
     model = systems_enhancer(model_folder)
-    stored = sum(parameter.numel() for parameter in model.mixture.parameters())
+    stored = sum(p.numel() for p in Mixture(model.recipe).parameters())
     assert systems["routed"]["stored_parameters"] == stored
     assert systems["generalist"]["active_parameters"] < systems["routed"]["active_parameters"]
     assert systems["routed"]["active_parameters"] < systems["dense"]["active_parameters"]

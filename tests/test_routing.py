@@ -1,24 +1,32 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
 
 from smle.config import RoutingConfig
 from smle.masking import RoutedMasker
 from smle.routing import DecisionTimes, Routing, Segment, decide
-from tests.models import SUBBAND, mixture
+from tests.models import SUBBAND, arrays, mixture
+
+
+def loud(rows: int, frames: int) -> np.ndarray:
+    """Features (rows, frames, 257) whose loudness changes from frame to frame."""
+    rng = np.random.default_rng(frames)
+    return (
+        3 * rng.random((rows, frames, 257), np.float32) * rng.random((rows, frames, 1), np.float32)
+    )
 
 
 def test_hysteresis_keeps_a_specialist_until_another_is_clearly_better():
     config = RoutingConfig(margin=1.0)
-    lead = torch.tensor([[0.0, 0.5], [0.0, 1.5], [0.5, 0.0]])
+    lead = np.array([[0.0, 0.5], [0.0, 1.5], [0.5, 0.0]])
     chosen = [d.expert for d in decide(lead, [0, 0, 1], config, None)]
     assert chosen == [0, 1, 1]
 
 
 def test_the_generalist_runs_where_the_gate_is_unsure_and_leaves_without_hysteresis():
     config = RoutingConfig(margin=5.0, confidence=0.6)
-    evidence = torch.tensor([[0.0, 0.0, 0.1], [0.0, 9.0, 0.0]])
+    evidence = np.array([[0.0, 0.0, 0.1], [0.0, 9.0, 0.0]])
     chosen = [d.expert for d in decide(evidence, [3, 3], config, generalist=3)]
     assert chosen == [3, 1]
 
@@ -33,36 +41,36 @@ def test_decisions_come_early_first_and_then_every_segment():
 
 
 def test_frames_in_pieces_are_masked_as_in_one():
-    model = mixture(SUBBAND)
-    features = torch.rand(2, 130, 257) * torch.rand(2, 130, 1) * 3
+    model = arrays(mixture(SUBBAND))
+    features = loud(2, 130)
     whole = RoutedMasker(model, 2)(features)
     masker = RoutedMasker(model, 2)
     pieces = [masker(features[:, at : at + 7]) for at in range(0, 130, 7)]
-    torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(np.concatenate(pieces, 1), whole, atol=1e-6, rtol=0)
 
 
 def test_experts_may_come_without_warm_up_and_without_fade():
     sudden = RoutingConfig(segment_s=0.2, evidence_s=0.1, margin=0.0, warm_up_s=0.0, fade_s=0.0)
-    model = mixture(routing=sudden)
-    features = torch.rand(2, 60, 257) * torch.rand(2, 60, 1) * 3
+    model = arrays(mixture(routing=sudden))
+    features = loud(2, 60)
     masker = RoutedMasker(model, 2)
     assert masker(features).shape == features.shape
     assert masker.routing(range(2)).switches > 0
 
 
 def test_the_mask_of_frames_does_not_depend_on_later_frames():
-    model = mixture(SUBBAND)
-    features = torch.rand(1, 120, 257)
-    changed = features.clone()
+    model = arrays(mixture(SUBBAND))
+    features = loud(1, 120)
+    changed = features.copy()
     changed[:, 70:] *= 5
     first, second = RoutedMasker(model, 1)(features), RoutedMasker(model, 1)(changed)
-    torch.testing.assert_close(first[:, :70], second[:, :70], atol=1e-6, rtol=0)
-    assert (first[:, 70:] - second[:, 70:]).abs().max() > 1e-3
+    np.testing.assert_allclose(first[:, :70], second[:, :70], atol=1e-6, rtol=0)
+    assert np.abs(first[:, 70:] - second[:, 70:]).max() > 1e-3
 
 
 def test_after_a_switch_the_mask_is_that_of_the_warmed_up_specialist():
-    model = mixture()
-    features = torch.rand(1, 100, 257)
+    model = arrays(mixture())
+    features = loud(1, 100)
     masker = RoutedMasker(model, 1, route=[0])
     masker(features[:, :50])
     masker.route = [1]
@@ -70,7 +78,7 @@ def test_after_a_switch_the_mask_is_that_of_the_warmed_up_specialist():
     # 0.4 s of warm-up are the 25 frames before the switch; 4 frames fade.
     network = model.experts[1]
     expected, _ = network(features[:, 25:], network.start(1))
-    torch.testing.assert_close(after[:, 4:], expected[:, 29:], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(after[:, 4:], expected[:, 29:], atol=1e-6, rtol=0)
 
 
 def test_the_dominant_expert_ran_longest_over_all_channels():

@@ -17,6 +17,7 @@ from smle.mixture import Mixture
 from smle.recipe import Recipe
 from smle.spectral import Features, Stft
 from smle_pedalboard import SparseExpertEnhancer
+from tests.models import arrays
 
 Signal = NDArray[np.float32]
 
@@ -32,7 +33,7 @@ RECIPE = Recipe(
 
 
 @pytest.fixture(scope="module")
-def enhancer() -> Enhancer:
+def mixture() -> Mixture:
     """Fresh weights: one expert attenuates little, the next a lot; the gate is easily moved."""
     torch.manual_seed(4)
     mixture = Mixture(RECIPE).eval().requires_grad_(False)
@@ -40,7 +41,13 @@ def enhancer() -> Enhancer:
         expert.output.bias.fill_(bias)
     for parameter in mixture.gate.parameters():
         parameter.mul_(6.0)
-    return Enhancer(mixture, Path("random"))
+    return mixture
+
+
+@pytest.fixture(scope="module")
+def enhancer(mixture: Mixture) -> Enhancer:
+    """What enhances with these weights."""
+    return Enhancer(arrays(mixture), Path("random"))
 
 
 def noise(seconds: float, sample_rate: int, channels: int) -> Signal:
@@ -90,17 +97,20 @@ def test_blocks_of_any_size_give_the_whole_file(
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_the_stream_is_the_textbook_transform(enhancer: Enhancer, rate: int) -> None:
-    """Analyse, mask and synthesise in one go, with nothing carried from block to block."""
+def test_the_stream_is_the_textbook_transform(
+    mixture: Mixture, enhancer: Enhancer, rate: int
+) -> None:
+    """Analyse, mask and synthesise in one go, in torch, and nothing carried from block to block."""
     audio = noise(0.7, rate, 2)
     stft, features = Stft(RECIPE.spectral, rate), Features(RECIPE.spectral)
     padded = torch.from_numpy(np.pad(audio, ((0, 0), (stft.overlap, stft.n_fft))))
     spectrum = stft.analyse(padded)
-    expert = enhancer.mixture.experts[1]
+    expert = mixture.experts[1]
     with torch.inference_mode():
         heard, _ = features(spectrum, features.start(2))
-        mask = fit_mask(expert(heard, expert.start(2))[0], spectrum, rate / stft.n_fft)
-        signal, _ = stft.synthesise(mask * spectrum, stft.empty_tail(2))
+        mask = expert(heard, expert.start(2))[0].numpy()
+        fitted = torch.from_numpy(fit_mask(mask, spectrum.numpy(), rate / stft.n_fft))
+        signal, _ = stft.synthesise(fitted * spectrum, stft.empty_tail(2))
     expected = signal.numpy()[:, stft.overlap :][:, : audio.shape[1]]
     effect = SparseExpertEnhancer(enhancer, route="high")
     np.testing.assert_allclose(in_blocks(effect, audio, rate, [480]), expected, atol=1e-5)
@@ -150,14 +160,14 @@ def test_a_parameter_moved_while_a_tone_runs_makes_no_click(
     assert sharpest_bend(np.concatenate([settled, moving])) < 1.1 * sharpest_bend(settled)
 
 
-def test_a_switch_by_the_gate_makes_no_click(enhancer: Enhancer) -> None:
+def test_a_switch_by_the_gate_makes_no_click(mixture: Mixture) -> None:
     """The loud expert begins; the first decision, after an eighth of a segment, is the other."""
     routing = RoutingConfig(segment_s=1.6, fade_s=0.064)
-    mixture = Mixture(replace(RECIPE, start="low", routing=routing)).eval().requires_grad_(False)
-    mixture.load_state_dict(enhancer.mixture.state_dict())
-    mixture.gate.output.weight.fill_(0.0)
-    mixture.gate.output.bias.copy_(torch.tensor([-5.0, 5.0]))
-    model = Enhancer(mixture, Path("random"))
+    moved = Mixture(replace(RECIPE, start="low", routing=routing)).eval().requires_grad_(False)
+    moved.load_state_dict(mixture.state_dict())
+    moved.gate.output.weight.fill_(0.0)
+    moved.gate.output.bias.copy_(torch.tensor([-5.0, 5.0]))
+    model = Enhancer(arrays(moved), Path("random"))
     effect = SparseExpertEnhancer(model)
     audio = effect(tone(1.0), 48_000)[4800:-4800]
     assert effect.routing is not None

@@ -1,0 +1,68 @@
+"""What a model costs, counted from its recipe alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from smle.bands import N_BANDS
+from smle.recipe import Recipe
+from smle.weight_shapes import Shapes, gate_shapes, network_shapes
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """What a mixture stores and what it pays for, in parameters and in MMAC/s of one channel.
+
+    Active counts one specialist and the gate, stored every network, dense all K specialists at
+    once and the gate. `specialist_parameters` is what the papers counted.
+    """
+
+    specialist_parameters: int
+    gate_parameters: int
+    active_parameters: int
+    stored_parameters: int
+    generalist_mmac_per_s: float
+    active_mmac_per_s: float
+    dense_mmac_per_s: float
+
+
+def complexity(recipe: Recipe) -> Complexity:
+    """Count parameters and multiply-accumulates of a mixture.
+
+    >>> counts = complexity(Recipe(name="pair", specialists=("low", "high")))
+    >>> counts.stored_parameters == 2 * counts.specialist_parameters + counts.gate_parameters
+    True
+    """
+    bins, specialists = recipe.spectral.n_bins, len(recipe.specialists)
+    network = network_shapes(recipe.network, bins)
+    gate = gate_shapes(recipe.gate, bins, specialists)
+    one, listening = _parameters(network), _parameters(gate)
+    rate = recipe.spectral.frames_per_s / 1e6
+    one_macs, gate_macs = macs_per_frame(network) * rate, macs_per_frame(gate) * rate
+    return Complexity(
+        specialist_parameters=one,
+        gate_parameters=listening,
+        active_parameters=one + listening,
+        stored_parameters=len(recipe.expert_names) * one + listening,
+        generalist_mmac_per_s=one_macs,
+        active_mmac_per_s=one_macs + gate_macs,
+        dense_mmac_per_s=specialists * one_macs + gate_macs,
+    )
+
+
+def macs_per_frame(shapes: Shapes) -> int:
+    """Multiply-accumulates of a network for one frame: each weight once, or once for each band."""
+    return sum(
+        math.prod(shape) * (N_BANDS if _runs_in_each_band(name) else 1)
+        for name, shape in shapes.items()
+        if "weight" in name and "norm" not in name
+    )
+
+
+def _runs_in_each_band(name: str) -> bool:
+    return ".band_" in name or name.startswith("channel_output")
+
+
+def _parameters(shapes: Shapes) -> int:
+    return sum(math.prod(shape) for shape in shapes.values())
