@@ -1,8 +1,8 @@
 """Layers in NumPy: what torch's own compute, without the seconds that importing torch takes.
 
-Signals are time-major here, (frames, rows, features), so that the frames of a recurrence are whole
-pieces of memory. sigmoid(v) = (1 + tanh(v / 2)) / 2: with weights halved in advance, one tanh
-serves all gates of a recurrent layer.
+Signals are time-major here, (frames, rows, features), and gates come first, so that what a
+recurrence works on, frame by frame, are whole pieces of memory. sigmoid(v) = (1 + tanh(v / 2)) / 2:
+with weights halved in advance, one tanh serves all gates of a recurrent layer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 
 _NORM_FLOOR = np.float32(1e-5)
+# An array, for that is what NumPy would make of a number in every call.
+_HALF = np.array(0.5, np.float32)
 
 
 class Linear:
@@ -71,14 +73,13 @@ class Lstm:
     """
 
     def __init__(self, weights: Weights, name: str, index: int = 0) -> None:
-        from_x, from_hidden, bias_x, bias_hidden = _recurrent_weights(weights, name, index)
-        self.size = size = len(from_hidden)
-        # Input, forget and output gate side by side, then what is let in.
-        order = np.r_[0 : 2 * size, 3 * size : 4 * size, 2 * size : 3 * size]
-        scale = np.where(np.arange(4 * size) < 3 * size, np.float32(0.5), np.float32(1.0))
-        self._from_x = np.ascontiguousarray(from_x[:, order] * scale)
-        self._from_hidden = np.ascontiguousarray(from_hidden[:, order] * scale)
-        self._bias = (bias_x + bias_hidden)[order] * scale
+        parts = _recurrent_weights(weights, name, index, gates=4)
+        # Input, forget and output gate, then what is let in.
+        parts = [part[[0, 1, 3, 2]] for part in parts]
+        for part in parts:
+            part[:3] *= _HALF
+        self._from_x, self._from_hidden, bias_x, bias_hidden = parts
+        self._bias = bias_x + bias_hidden
 
     def __call__(self, x: Array, hidden: Array, cell: Array) -> tuple[Array, Array, Array]:
         """Follow more frames.
@@ -91,23 +92,18 @@ class Lstm:
         Returns:
             All hidden states (frames, rows, size), the last one, and the last cell.
         """
-        frames, rows, inputs = x.shape
-        size, from_hidden = self.size, self._from_hidden
-        all_given = x.reshape(-1, inputs) @ self._from_x
-        all_given += self._bias
-        all_given = all_given.reshape(frames, rows, 4 * size)
-        followed = np.empty((frames, rows, size), np.float32)
-        hidden, cell = np.ascontiguousarray(hidden), cell.copy()
+        given = _given(x, self._from_x, self._bias)
+        from_hidden, hidden, cell = self._from_hidden, np.ascontiguousarray(hidden), cell.copy()
+        followed = np.empty((len(x), *hidden.shape), np.float32)
         # The loop's only arrays; the rest of it are views of them.
-        values, squashed = np.empty((rows, 4 * size), np.float32), np.empty_like(cell)
-        gates, let_in = values[:, : 3 * size], values[:, 3 * size :]
-        enter, keep, leave = (values[:, k * size : (k + 1) * size] for k in range(3))
-        for given, after in zip(all_given, followed, strict=True):
-            np.dot(hidden, from_hidden, values)
-            np.add(values, given, values)
+        values, squashed = np.empty((4, *hidden.shape), np.float32), np.empty_like(cell)
+        gates, (enter, keep, leave, let_in) = values[:3], values
+        for frame, after in enumerate(followed):
+            np.matmul(hidden, from_hidden, values)
+            np.add(values, given[:, frame], values)
             np.tanh(values, values)
-            np.multiply(gates, 0.5, gates)
-            np.add(gates, 0.5, gates)
+            np.multiply(gates, _HALF, gates)
+            np.add(gates, _HALF, gates)
             np.multiply(cell, keep, cell)
             np.multiply(let_in, enter, let_in)
             np.add(cell, let_in, cell)
@@ -120,12 +116,10 @@ class Gru:
     """One layer of a GRU (arguments as for `Lstm`)."""
 
     def __init__(self, weights: Weights, name: str, index: int = 0) -> None:
-        from_x, from_hidden, bias_x, bias_hidden = _recurrent_weights(weights, name, index)
-        self.size = size = len(from_hidden)
-        scale = np.where(np.arange(3 * size) < 2 * size, np.float32(0.5), np.float32(1.0))
-        self._from_x = np.ascontiguousarray(from_x * scale)
-        self._from_hidden = np.ascontiguousarray(from_hidden * scale)
-        self._bias_x, self._bias_hidden = bias_x * scale, bias_hidden * scale
+        parts = _recurrent_weights(weights, name, index, gates=3)
+        for part in parts:
+            part[:2] *= _HALF
+        self._from_x, self._from_hidden, self._bias_x, self._bias_hidden = parts
 
     def __call__(self, x: Array, hidden: Array) -> tuple[Array, Array]:
         """Follow more frames.
@@ -137,25 +131,20 @@ class Gru:
         Returns:
             All hidden states (frames, rows, size), and the last one.
         """
-        frames, rows, inputs = x.shape
-        size, from_hidden, bias = self.size, self._from_hidden, self._bias_hidden
-        all_given = x.reshape(-1, inputs) @ self._from_x
-        all_given += self._bias_x
-        all_given = all_given.reshape(frames, rows, 3 * size)
-        followed = np.empty((frames, rows, size), np.float32)
-        hidden = np.ascontiguousarray(hidden)
-        values = np.empty((rows, 3 * size), np.float32)
-        gates, new = values[:, : 2 * size], values[:, 2 * size :]
-        reset, keep = values[:, :size], values[:, size : 2 * size]
-        for given, after in zip(all_given, followed, strict=True):
-            np.dot(hidden, from_hidden, values)
-            np.add(values, bias, values)
-            np.add(gates, given[:, : 2 * size], gates)
+        given = _given(x, self._from_x, self._bias_x)
+        from_hidden, hidden = self._from_hidden, np.ascontiguousarray(hidden)
+        followed = np.empty((len(x), *hidden.shape), np.float32)
+        values = np.empty((3, *hidden.shape), np.float32)
+        gates, (reset, keep, new) = values[:2], values
+        for frame, after in enumerate(followed):
+            np.matmul(hidden, from_hidden, values)
+            np.add(values, self._bias_hidden, values)
+            np.add(gates, given[:2, frame], gates)
             np.tanh(gates, gates)
-            np.multiply(gates, 0.5, gates)
-            np.add(gates, 0.5, gates)
+            np.multiply(gates, _HALF, gates)
+            np.add(gates, _HALF, gates)
             np.multiply(new, reset, new)
-            np.add(new, given[:, 2 * size :], new)
+            np.add(new, given[2, frame], new)
             np.tanh(new, new)
             np.subtract(hidden, new, after)
             np.multiply(after, keep, after)
@@ -180,8 +169,25 @@ def sigmoid(x: Array) -> Array:
     return cast("Array", y)
 
 
-def _recurrent_weights(weights: Weights, name: str, index: int) -> tuple[Array, ...]:
-    """Matrices from the input and from the hidden state, (inputs, outputs), and their biases."""
-    from_x, from_hidden = (weights[f"{name}.weight_{part}_l{index}"].T for part in ("ih", "hh"))
-    bias_x, bias_hidden = (weights[f"{name}.bias_{part}_l{index}"] for part in ("ih", "hh"))
-    return from_x, from_hidden, bias_x, bias_hidden
+def _recurrent_weights(weights: Weights, name: str, index: int, gates: int) -> list[Array]:
+    """Matrices from the input and from the hidden state (gates, inputs, size), and their biases.
+
+    Biases are (gates, 1, size). All are copies.
+    """
+    matrices = (weights[f"{name}.weight_{part}_l{index}"] for part in ("ih", "hh"))
+    biases = (weights[f"{name}.bias_{part}_l{index}"] for part in ("ih", "hh"))
+    return [
+        *(
+            matrix.reshape(gates, -1, matrix.shape[1]).transpose(0, 2, 1).copy()
+            for matrix in matrices
+        ),
+        *(bias.reshape(gates, 1, -1).copy() for bias in biases),
+    ]
+
+
+def _given(x: Array, from_x: Array, bias: Array) -> Array:
+    """What the inputs (frames, rows, inputs) give to each gate: (gates, frames, rows, size)."""
+    frames, rows, inputs = x.shape
+    given: Array = x.reshape(-1, inputs) @ from_x
+    given += bias
+    return given.reshape(len(from_x), frames, rows, -1)

@@ -18,6 +18,9 @@ _COMPLEX_WEIGHT = 1.0
 _COMPRESSION = 0.3
 # The spectrum of a signal of unit power has about this magnitude for a window of 512.
 _UNIT_MAGNITUDE = 8.0
+# Windows beside the model's own, in samples: short ones hear onsets, long ones the harmonics.
+_WINDOWS = (128, 1024)
+_WINDOW_WEIGHT = 1.0
 
 
 def si_sdr_loss(estimate: Tensor, clean: Tensor) -> Tensor:
@@ -52,7 +55,7 @@ class EnhancementLoss:
 
     The spectral terms compare magnitudes, and complex values at those magnitudes, compressed by
     the power 0.3 and at the noisy signal's level: they weigh quiet remnants of noise in pauses,
-    which SI-SDR does not hear.
+    which SI-SDR does not hear. Magnitudes are compared with a shorter and a longer window as well.
     """
 
     kind: Literal["si-sdr", "si-sdr+spectral"]
@@ -85,9 +88,13 @@ class EnhancementLoss:
         clean_magnitude, clean_value = _compress(clean_spectrum * scale[:, None, None])
         by_magnitude = (magnitude - clean_magnitude).square().mean((1, 2))
         by_value = (value - clean_value).square().sum(-1).mean((1, 2))
-        return (
-            _SI_SDR_WEIGHT * by_wave + _MAGNITUDE_WEIGHT * by_magnitude + _COMPLEX_WEIGHT * by_value
-        )
+        loss = _SI_SDR_WEIGHT * by_wave
+        loss = loss + _MAGNITUDE_WEIGHT * by_magnitude + _COMPLEX_WEIGHT * by_value
+        gain = 1 / level.clamp(min=1e-7)[:, None]
+        for n_fft in _WINDOWS:
+            difference = _magnitudes(gain * estimate, n_fft) - _magnitudes(gain * clean, n_fft)
+            loss = loss + _WINDOW_WEIGHT * difference.square().mean((1, 2))
+        return loss
 
 
 def balance_penalty(weights: Tensor) -> Tensor:
@@ -104,6 +111,14 @@ def balance_penalty(weights: Tensor) -> Tensor:
     """
     use = weights.mean(0)
     return weights.shape[1] * use.square().sum() - 1
+
+
+def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
+    """Compressed magnitudes (rows, bins, frames) of signals (rows, samples) of about unit power."""
+    window = torch.hann_window(n_fft, device=signal.device)
+    spectrum = torch.stft(signal, n_fft, n_fft // 2, window=window, return_complex=True)
+    unit = window.square().sum().sqrt()
+    return _compress(spectrum / unit)[0]
 
 
 def _compress(spectrum: Tensor) -> tuple[Tensor, Tensor]:

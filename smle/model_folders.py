@@ -1,4 +1,4 @@
-"""Where models are, and what their recipes say: found without loading torch."""
+"""Where models are, and what their recipes say: found without loading weights."""
 
 from __future__ import annotations
 

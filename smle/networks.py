@@ -3,7 +3,8 @@
 A network sees features (rows, frames, bins) from `smle.spectral.Features` and returns the
 mask (rows, frames, bins) of the noisy spectrum. It is causal over frames and carries its state,
 so frames may come in pieces of any length. To add a kind: write its class here or in a file of
-its own, name it in `NetworkConfig.kind` and in `build_network`.
+its own, name it in `NetworkConfig.kind` and in `build_network`, and give it a twin in
+`smle.array_networks`, which is what enhances.
 """
 
 from __future__ import annotations
