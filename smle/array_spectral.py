@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from smle.config import SpectralConfig
 from smle.rates import hop_length_at
@@ -62,8 +61,9 @@ class ArrayStft:
             Spectrum (rows, frames, n_fft // 2 + 1).
         """
         windows = np.lib.stride_tricks.sliding_window_view(signal, self.n_fft, axis=1)
-        spectrum: Spectrum = fft.rfft(windows[:, :: self.hop_length] * self._window)
-        return spectrum
+        # NumPy 1 transforms in double precision.
+        spectrum = np.fft.rfft(windows[:, :: self.hop_length] * self._window)
+        return spectrum.astype(np.complex64, copy=False)
 
     def synthesise(self, spectrum: Spectrum, tail: Array) -> tuple[Array, Array]:
         """Overlap and add frames to the tail that earlier frames left.
@@ -75,8 +75,8 @@ class ArrayStft:
         Returns:
             The finished samples (rows, frames * hop_length) and the new tail (rows, overlap).
         """
-        frames = fft.irfft(spectrum, self.n_fft)  # (rows, frames, n_fft)
-        frames *= self._window
+        frames = np.fft.irfft(spectrum, self.n_fft).astype(np.float32, copy=False)
+        frames *= self._window  # (rows, frames, n_fft)
         rows, count, _ = frames.shape
         parts = self.n_fft // self.hop_length
         steps = frames.reshape(rows, count, parts, self.hop_length)

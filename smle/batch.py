@@ -67,18 +67,10 @@ class _Worker:
 
 @functools.lru_cache(maxsize=2)
 def cached_enhancer(model: str) -> Enhancer:
-    """Load a model once per process.
-
-    On one thread: networks this small spend longer waiting for a second one than they gain (ten
-    times as long on a busy machine). Further cores work on further files.
-    """
-    from threadpoolctl import threadpool_limits
-
+    """Load a model once per process."""
     import smle
 
-    enhancer = smle.load(model)
-    threadpool_limits(1, "blas")
-    return enhancer
+    return smle.load(model)
 
 
 def model_digest(model: str) -> str:

@@ -13,6 +13,7 @@ from smle.array_mixture import ArrayMixture, load_mixture
 from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.errors import AudioError
 from smle.model_folders import find_model
+from smle.one_thread import one_thread
 from smle.recipe import Recipe
 from smle.routing import Routing
 from smle.streaming import Stream
@@ -214,8 +215,9 @@ class Enhancer:
         for first in range(0, int(counts.max()), step):
             stop = min(first + step, int(counts.max()))
             part = padded[:, first * hop : stop * hop + stft.overlap]
-            heard, level = features(stft.analyse(part), level)
-            logits, state = self.mixture.listen(heard, state)
+            with one_thread:
+                heard, level = features(stft.analyse(part), level)
+                logits, state = self.mixture.listen(heard, state)
             within = np.arange(first, stop)[None] < counts[:, None]
             sums += (logits * within[..., None]).sum(1, dtype=np.float64)
         return sums, counts

@@ -211,14 +211,9 @@ def true_expert(
 
 @cache
 def _enhancer(model: str) -> Enhancer:
-    from threadpoolctl import threadpool_limits
-
     import smle
 
-    enhancer = smle.load(model)
-    # One thread: files run in parallel, and times mean the same on every machine.
-    threadpool_limits(1, "blas")
-    return enhancer
+    return smle.load(model)
 
 
 def _timed(run: Callable[[], Any]) -> tuple[Any, float]:

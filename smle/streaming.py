@@ -10,6 +10,7 @@ from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.bandwidth import fit_mask
 from smle.errors import AudioError
 from smle.masking import Route, RoutedMasker
+from smle.one_thread import one_thread
 from smle.routing import Routing
 
 Signal = NDArray[np.float32]
@@ -138,7 +139,8 @@ class Stream:
         for first in range(0, frames, _MAX_FRAMES):
             stop = min(frames, first + _MAX_FRAMES)
             part = self._waiting[:, first * hop : stop * hop + self._stft.overlap]
-            done.append(self._enhance(part))
+            with one_thread:
+                done.append(self._enhance(part))
         if frames:
             self._waiting = self._waiting[:, frames * hop :].copy()
         ready = np.concatenate(done, 1) if len(done) > 1 else self._ready

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
 from smle.array_networks import ArrayNetwork
 from smle.errors import AudioError
 from smle.masking import RoutedMasker
+from smle.one_thread import OneThread
 from smle.streaming import Stream
 from tests.models import LSTM, RECURRENT, SUBBAND, arrays, enhancer, mixture
 
@@ -199,3 +202,12 @@ def test_a_rate_that_cannot_be_used_is_refused(rate):
 def test_an_unknown_expert_is_refused_with_the_known_ones():
     with pytest.raises(AudioError, match="one, two, three, generalist"):
         enhancer().stream(16_000, 1, route="four")
+
+
+def test_blas_keeps_to_one_thread_inside_and_gets_its_threads_back():
+    controller = ThreadpoolController().select(user_api="blas")
+    threads = [library["num_threads"] for library in controller.info()]
+    with OneThread(), ThreadPoolExecutor(2) as pool:
+        inside = pool.submit(lambda: [library["num_threads"] for library in controller.info()])
+        assert set(inside.result()) == {1}
+    assert [library["num_threads"] for library in controller.info()] == threads
