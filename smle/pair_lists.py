@@ -41,13 +41,13 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
             for key, file in files.items()
             if key.startswith(ESTIMATE)
         }
-        named = files.get("noisy") or next(iter(systems.values()), None)
-        if named is None:
+        named = [key for key in ("noisy", *files) if key in files and key != "clean"]
+        if not named:
             raise CorpusError(
                 f"{shown(path)}: row {len(pairs) + 1} names no file to score; "
                 "give a column noisy or estimate"
             )
-        name = str(row.get("name") or named.relative_to(path.parent).with_suffix("").as_posix())
+        name = str(row.get("name") or Path(str(row[named[0]])).with_suffix("").as_posix())
         if name in pairs:
             raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; rename one")
         conditions = {
@@ -75,9 +75,9 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
         Conditions by the pair's name without extension.
 
     Raises:
-        CorpusError: If the list cannot be read or has no column `name`.
+        CorpusError: If the list cannot be read, has no column `name`, or says two things of a pair.
     """
-    found = {}
+    found: dict[str, dict[str, Condition]] = {}
     for row in _rows(path):
         if not row.get("name"):
             raise CorpusError(
@@ -90,6 +90,8 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
             if key != "name" and value not in (None, "")
         }
         name = str(row["name"])
+        if found.get(name, conditions) != conditions:
+            raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; remove one")
         found[name] = conditions
         found.setdefault(str(Path(name).with_suffix("").as_posix()), conditions)
     return found
@@ -104,13 +106,22 @@ def _rows(path: Path) -> Iterator[Mapping[str, object]]:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
             rows = json.loads(text)
+    except FileNotFoundError as error:
+        raise CorpusError(f"{shown(path)}: no such file; check the path") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
         raise CorpusError(f"{shown(path)}: cannot be read as a list ({error})") from error
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise CorpusError(
             f"{shown(path)}: holds no rows; give a CSV with a header or one JSON object a line"
         )
-    yield from rows
+    for number, row in enumerate(rows, start=1):
+        # What csv calls the cells beyond the header.
+        if None in row:
+            raise CorpusError(
+                f"{shown(path)}: row {number} has more cells than the header; "
+                "quote values that hold commas"
+            )
+        yield row
 
 
 def _roles(pair: Pair) -> frozenset[str]:

@@ -96,12 +96,22 @@ def test_a_list_names_files_beside_it_and_conditions(tmp_path: Path, suffix: str
     assert pair.conditions == {"snr_db": 5.0}
 
 
+def test_a_list_may_name_files_anywhere(tmp_path: Path) -> None:
+    listing = tmp_path / "pairs.csv"
+    listing.write_text("estimate,clean\n/far/e.wav,../c.wav\n../e.wav,/far/c.wav\n")
+    one, two = read_pairs(listing)
+    assert (one.name, one.estimates) == ("/far/e", {"estimate": Path("/far/e.wav")})
+    assert one.clean == tmp_path / "../c.wav"
+    assert (two.name, two.estimates) == ("../e", {"estimate": tmp_path / "../e.wav"})
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
         ("clean\na.wav\n", "names no file to score"),
         ("estimate,clean\na.wav,b.wav\na.wav,c.wav\n", "two rows are named a"),
         ("estimate,clean\na.wav,b.wav\nc.wav,\n", "some rows lack a file"),
+        ("estimate,clean\na.wav,b.wav,c.wav\n", "row 1 has more cells than the header"),
         ("", "holds no rows"),
     ],
 )
@@ -119,4 +129,15 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path) -> None:
         read_pairs(listing)
     listing.write_text('{"snr_db": 3}\n')
     with pytest.raises(CorpusError, match="no column `name` among snr_db"):
+        read_conditions(listing)
+    with pytest.raises(CorpusError, match=r"gone\.csv: no such file; check the path"):
+        read_conditions(tmp_path / "gone.csv")
+
+
+def test_a_pair_has_one_set_of_conditions(tmp_path: Path) -> None:
+    listing = tmp_path / "conditions.csv"
+    listing.write_text("name,snr_db\na,5\na,5\n")
+    assert read_conditions(listing) == {"a": {"snr_db": 5.0}}
+    listing.write_text("name,snr_db\na,5\na,10\n")
+    with pytest.raises(CorpusError, match="two rows are named a"):
         read_conditions(listing)
