@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,10 @@ def read_bars(bars: Sequence[str], metrics: Sequence[str]) -> dict[str, float]:
         try:
             number = float(value)
         except ValueError:
-            raise click.UsageError(f"--fail-under {bar!r}: write METRIC=NUMBER") from None
+            number = math.nan
+        # Nothing is less than nan: such a bar would let everything pass.
+        if not math.isfinite(number):
+            raise click.UsageError(f"--fail-under {bar!r}: write METRIC=NUMBER")
         if name not in columns:
             raise click.UsageError(
                 f"--fail-under {bar!r}: {name} is not computed; choose from {', '.join(columns)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from smle.pairs import Matched, Pair
 
 PLACE = click.Path(path_type=Path)
+
+
+def _finite(context: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no length; give seconds")
+    return seconds
 
 
 @click.command(
@@ -49,6 +56,7 @@ PLACE = click.Path(path_type=Path)
     "--max-delay",
     type=click.FloatRange(0),
     default=0.5,
+    callback=_finite,
     metavar="SECONDS",
     show_default=True,
     help="Largest delay to look for.",
@@ -57,6 +65,7 @@ PLACE = click.Path(path_type=Path)
     "--tolerance",
     type=click.FloatRange(0),
     default=0.05,
+    callback=_finite,
     metavar="SECONDS",
     show_default=True,
     help="By how much lengths may differ.",
@@ -194,6 +203,8 @@ def _metrics(metrics: str | None, pair: Pair, *, quiet: bool) -> tuple[str, ...]
         names = [name for name in default if given.issuperset(METRICS[name].needs)]
     else:
         names = list(dict.fromkeys(name.strip() for name in metrics.split(",") if name.strip()))
+        if not names:
+            raise click.UsageError(f"--metrics is empty; choose from {', '.join(METRICS)}")
     for name in names:
         if name not in METRICS:
             raise click.UsageError(f"no metric {name!r}; choose from {', '.join(METRICS)}")
@@ -203,7 +214,7 @@ def _metrics(metrics: str | None, pair: Pair, *, quiet: bool) -> tuple[str, ...]
     missing = {name: package for name in names if (package := missing_package(name))}
     for name, package in missing.items():
         remedy = f"{name} needs the package {package}; pip install 'smle[eval]'"
-        if metrics is not None:
+        if metrics is not None or len(missing) == len(names):
             raise SmleError(remedy)
         if not quiet:
             click.echo(f"smle: left out: {remedy}", err=True)
@@ -240,6 +251,8 @@ def _matched(
         else:
             name = scored.resolve().stem
             name = "estimate" if name in (*estimates, "noisy") else name
+            if name in estimates:
+                raise click.UsageError(f"the name {name} is for the first folder; use another")
             estimates = {name: scored, **estimates}
         matched = match_pairs(estimates, clean, noisy)
     if conditions is not None:
@@ -267,6 +280,8 @@ def _estimates(systems: tuple[str, ...], *, enhances: bool) -> dict[str, Path]:
 def _models(models: tuple[str, ...], route: str) -> ModelSystems | None:
     if not models:
         return None
+    if len(set(models)) < len(models):
+        raise click.UsageError("--model names one model twice; name each once")
     from smle.model_systems import ModelSystems
 
     return ModelSystems(models, route)

@@ -86,7 +86,13 @@ def test_less_is_asked_of_distances(run: Run) -> None:
         (("noisy", "clean", "--model", "base", "--system", "routed=good"), "routed is taken"),
         (("noisy", "clean", "--model", "base", "--noisy", "noisy"), "drop --noisy"),
         (("good", "clean", "--pairs", "list.csv"), "leave out folders"),
+        (("good", "clean", "--metrics", ","), "--metrics is empty"),
+        (("good", "clean", "--system", "good=poor", "--system", "estimate=poor"), "first folder"),
+        (("noisy", "clean", "--model", "base", "--model", "base"), "names one model twice"),
+        (("good", "clean", "--tolerance", "nan"), "nan is no length"),
+        (("good", "clean", "--max-delay", "inf"), "inf is no length"),
         (("good", "clean", "--fail-under", "si-sdr=loud"), "write METRIC=NUMBER"),
+        (("good", "clean", "--fail-under", "si-sdr=nan"), "write METRIC=NUMBER"),
         (("good", "clean", "--metrics", "snr", "--fail-under", "stoi=1"), "stoi is not computed"),
         (("good", "clean", "--resume"), "give --report DIR"),
         (("good", "clean", "--resume", "--force"), "choose one"),
@@ -129,6 +135,9 @@ def test_metrics_whose_package_is_missing_are_left_out_or_refused(
     assert "PESQ" not in found.out
     assert run("good", "clean", "--metrics", "pesq") == 1
     assert "pip install 'smle[eval]'" in capsys.readouterr().err
+    monkeypatch.setattr("smle.metric_table.find_spec", lambda name: None)
+    assert run("good") == 1
+    assert capsys.readouterr().err.startswith("smle: dnsmos needs the package speechmos")
 
 
 def test_metrics_are_listed_with_their_sources(
