@@ -11,13 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smle.errors import CorpusError
 from smle.evaluation import evaluate
 from smle.examples import choose_examples, pack_example
 from smle.findings import primary_column, subject
 from smle.metric_table import METRICS
 from smle.pairs import Matched
 from smle.paths import shown
-from smle.report import write_report
+from smle.report import REPORT_NAMES, write_report
 from smle.score_log import ScoreLog
 from smle.score_table import ScoreTable
 from smle.scoring import ScoringRule
@@ -87,6 +88,8 @@ def run_evaluation(
     }
     if plan.models is not None:
         settings |= {"route": plan.models.route, "models": plan.models.digests()}
+    if report is not None and not force:
+        _refuse_foreign(report)
     log = ScoreLog(report / LOG_NAME, settings, resume=resume, force=force) if report else None
     with log or nullcontext():
         evaluation = evaluate(
@@ -111,6 +114,16 @@ def run_evaluation(
     if report is not None:
         write_report(report, evaluation.table, summary, _examples(plan, evaluation.table, summary))
     return summary
+
+
+def _refuse_foreign(report: Path) -> None:
+    """Refuse a folder whose files would be replaced though no log says that they are ours."""
+    foreign = [report / name for name in REPORT_NAMES if (report / name).exists()]
+    if foreign and not (report / LOG_NAME).exists():
+        raise CorpusError(
+            f"{shown(foreign[0])} exists and is of no evaluation; give --force to replace it, or "
+            "another --report folder"
+        )
 
 
 def _identity(system: System) -> Mapping[str, str]:

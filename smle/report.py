@@ -16,6 +16,8 @@ from smle.report_page import render_page
 from smle.score_table import ScoreTable
 from smle.whole_files import write_whole
 
+REPORT_NAMES = ("scores.csv", "summary.json", "summary.md", "report.html")
+
 
 def write_report(
     folder: Path, table: ScoreTable, summary: dict[str, Any], examples: Sequence[dict[str, Any]]
@@ -32,15 +34,15 @@ def write_report(
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        "scores.csv": scores_csv(table),
-        "summary.json": json.dumps(summary, indent=1) + "\n",
-        "summary.md": summary_markdown(summary),
-        "report.html": render_page(table, summary, examples),
-    }
-    for name, text in texts.items():
+    texts = (
+        scores_csv(table),
+        json.dumps(summary, indent=1) + "\n",
+        summary_markdown(summary),
+        render_page(table, summary, examples),
+    )
+    for name, text in zip(REPORT_NAMES, texts, strict=True):
         write_whole(folder / name, text.encode("utf-8", "backslashreplace"))
-    return [folder / name for name in texts]
+    return [folder / name for name in REPORT_NAMES]
 
 
 def scores_csv(table: ScoreTable) -> str:
@@ -50,16 +52,17 @@ def scores_csv(table: ScoreTable) -> str:
         table: Scores.
 
     Returns:
-        CSV with a header; a score that could not be had is empty.
+        CSV with a header; a score that could not be had is empty. A condition whose name is
+        another column's is called condition_NAME.
     """
     buffer = io.StringIO()
     keys = sorted({key for file in table.facts for facts in file.values() for key in facts})
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        ["name", "system", "seconds", *table.conditions]
-        + [column.name for column in table.columns]
-        + ["delay_samples", *keys, "failures"]
-    )
+    before = ["name", "system", "seconds"]
+    after = [*(column.name for column in table.columns), "delay_samples", *keys, "failures"]
+    taken = {*before, *after}
+    conditions = [f"condition_{name}" if name in taken else name for name in table.conditions]
+    writer.writerow([*before, *conditions, *after])
     failures: dict[tuple[str, str], list[str]] = {}
     for failure in table.failures:
         entry = failures.setdefault((failure.name, failure.system), [])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from smle.evaluation import Evaluation, evaluate
 from smle.evaluation_run import EvaluationPlan, run_evaluation
 from smle.pair_lists import read_conditions
 from smle.pairs import Matched, Pair, match_pairs, with_conditions
+from smle.report import scores_csv
 from smle.score_log import ScoreLog
 from smle.scoring import ScoringRule
 from smle.summary import summarise_evaluation
@@ -152,6 +154,28 @@ def test_a_log_is_neither_overwritten_nor_mixed_up(tmp_path: Path) -> None:
     path.write_text("something else\n")
     with pytest.raises(CorpusError, match="no log of this kind"):
         ScoreLog(path, {}, resume=True)
+
+
+def test_files_of_others_are_not_replaced(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    plan = EvaluationPlan(Matched(pairs[:2], ()), RULE, examples=0)
+    (tmp_path / "scores.csv").write_text("mine")
+    with pytest.raises(CorpusError, match=r"scores\.csv exists and is of no evaluation"):
+        run_evaluation(plan, report=tmp_path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+    run_evaluation(plan, report=tmp_path, force=True)
+    assert (tmp_path / "scores.csv").read_text().startswith("name,system")
+
+
+def test_no_two_columns_have_one_name(pairs: tuple[Pair, ...]) -> None:
+    known = {"snr_db": 5.0, "seconds": 3.0, "speaker": "x"}
+    pair = replace(pairs[0], conditions=known)
+    found = evaluate([pair], ScoringRule(("snr",)), SYSTEMS)
+    header, row, *_ = csv.reader(scores_csv(found.table).splitlines())
+    assert len(set(header)) == len(header)
+    facts = dict(zip(header, row, strict=True))
+    assert (facts["condition_snr_db"], facts["condition_seconds"]) == ("5", "3")
+    assert facts["speaker"] == "x"
+    assert float(facts["snr_db"]) != 5
 
 
 def test_the_summary_compares_systems_and_groups_conditions(
