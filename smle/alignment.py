@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +38,22 @@ def delay_samples(estimate: NDArray[np.floating], clean: NDArray[np.floating], l
     # Among equals, and in silence, the smallest delay.
     best = np.flatnonzero(lags >= lags.max() * (1 - 1e-9)) - limit
     return int(best[np.abs(best).argmin()])
+
+
+def in_time(
+    signals: dict[str, NDArray[np.float32]], delays: Mapping[str, int]
+) -> dict[str, NDArray[np.float32]]:
+    """Cut the starts of signals so that none is late.
+
+    Args:
+        signals: Shape (channels, time) each, by what they are.
+        delays: Samples by which some are late, negative if early; the others are in time.
+
+    Returns:
+        The signals: early ones have lost their first samples, so the others lose theirs.
+    """
+    earliest = min(delays.get(name, 0) for name in signals)
+    return {name: signal[:, delays.get(name, 0) - earliest :] for name, signal in signals.items()}
 
 
 def cut_to_common(

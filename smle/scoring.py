@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smle.alignment import cut_to_common, delay_samples
+from smle.alignment import cut_to_common, delay_samples, in_time
 from smle.audio import read
 from smle.errors import SmleError
 from smle.metric_table import METRICS, Metric, Signals
@@ -106,13 +107,18 @@ def score_pair(pair: Pair, rule: ScoringRule, enhance: Enhance | None = None) ->
     """
     rate: int | None = None
     clean = noisy = None
+    noisy_delay = 0
     conditions = dict(pair.conditions)
     if pair.clean is not None:
         clean, rate = read(pair.clean)
     if pair.noisy is not None:
         noisy, rate = read(pair.noisy, sample_rate=rate)
+        if clean is not None and rule.align:
+            noisy_delay = delay_samples(noisy, clean, round(rule.max_delay_s * rate))
         if clean is not None and INPUT_SNR not in conditions:
-            conditions[INPUT_SNR] = _input_snr_db(noisy, clean, rate, rule)
+            # A silent clean file has no such ratio, but there may be metrics that need neither.
+            with suppress(MetricError):
+                conditions[INPUT_SNR] = _input_snr_db(noisy, clean, noisy_delay, rate, rule)
     estimates: dict[str, SystemEstimate | SmleError] = {}
     if noisy is not None:
         estimates[NOISY] = SystemEstimate(noisy)
@@ -137,18 +143,26 @@ def score_pair(pair: Pair, rule: ScoringRule, enhance: Enhance | None = None) ->
         # Oracle and best are often one and the same signal; metrics take longer than specialists.
         key = id(estimate.audio)
         if key not in known:
-            known[key] = _score(estimate, clean, noisy, rate or 1, rule)
+            known[key] = _score(estimate, clean, noisy, noisy_delay, rate or 1, rule)
         systems[system] = replace(known[key], facts=estimate.facts)
     return PairScores(pair.name, reference.shape[1] / (rate or 1), rate or 0, conditions, systems)
 
 
-def _input_snr_db(noisy: Audio, clean: Audio, rate: int, rule: ScoringRule) -> float:
-    signals = cut_to_common({"noisy file": noisy, "clean file": clean}, rate, rule.tolerance_s)
+def _input_snr_db(
+    noisy: Audio, clean: Audio, noisy_delay: int, rate: int, rule: ScoringRule
+) -> float:
+    signals = in_time({"noisy file": noisy, "clean file": clean}, {"noisy file": noisy_delay})
+    signals = cut_to_common(signals, rate, rule.tolerance_s + abs(noisy_delay) / rate)
     return snr_db(signals["noisy file"].ravel(), signals["clean file"].ravel())
 
 
 def _score(
-    estimate: SystemEstimate, clean: Audio | None, noisy: Audio | None, rate: int, rule: ScoringRule
+    estimate: SystemEstimate,
+    clean: Audio | None,
+    noisy: Audio | None,
+    noisy_delay: int,
+    rate: int,
+    rule: ScoringRule,
 ) -> SystemScores:
     signals = {"estimate": estimate.audio}
     if clean is not None:
@@ -158,13 +172,10 @@ def _score(
     delay, allowed_s = 0, rule.tolerance_s
     if clean is not None:
         delay = delay_samples(estimate.audio, clean, round(rule.max_delay_s * rate))
-    if rule.align and delay:
-        allowed_s += abs(delay) / rate
-        # An early estimate has lost its first samples, so the others lose theirs.
-        signals = {
-            name: signal[:, max(0, delay if name == "estimate" else -delay) :]
-            for name, signal in signals.items()
-        }
+    if rule.align:
+        delays = {"estimate": delay, "noisy file": noisy_delay}
+        allowed_s += (max(0, *delays.values()) - min(0, *delays.values())) / rate
+        signals = in_time(signals, delays)
     try:
         signals = cut_to_common(signals, rate, allowed_s)
     except SmleError as error:

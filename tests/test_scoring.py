@@ -75,8 +75,9 @@ def test_a_silent_estimate_scores_the_worst_and_a_silent_reference_nothing(
 ) -> None:
     mute = save(tmp_path / "mute.wav", np.zeros_like(CLEAN))
     assert score(pair, estimates={"tool": mute}).systems["tool"].values["si_sdr_db"] == -100
-    failures = score(pair, clean=mute, noisy=None).systems["tool"].failures
-    assert "clean signal is silent" in failures["si-sdr"]
+    silent = score(pair, clean=mute)
+    assert "clean signal is silent" in silent.systems["tool"].failures["si-sdr"]
+    assert "input_snr_db" not in silent.conditions
 
 
 def test_channels_are_averaged(pair: Pair, tmp_path: Path) -> None:
@@ -110,6 +111,20 @@ def test_a_delay_is_reported_and_removed_if_asked(pair: Pair, tmp_path: Path, de
     assert kept.values["si_sdr_db"] < 10
     assert aligned.systems["tool"].values["si_sdr_db"] == pytest.approx(
         score(pair).systems["tool"].values["si_sdr_db"], abs=0.5
+    )
+
+
+def test_the_noisy_file_is_aligned_like_any_estimate(pair: Pair, tmp_path: Path) -> None:
+    late = save(tmp_path / "late_noisy.wav", np.pad(CLEAN + NOISE, (60, 0))[: CLEAN.size])
+    found = score(pair, ScoringRule(RULE.metrics, align=True), noisy=late)
+    true = score(pair)
+    assert found.systems["noisy"].values["si_sdri_db"] == 0
+    for column in ("si_sdr_db", "si_sdri_db"):
+        assert found.systems["tool"].values[column] == pytest.approx(
+            true.systems["tool"].values[column], abs=0.5
+        )
+    assert found.conditions["input_snr_db"] == pytest.approx(
+        true.conditions["input_snr_db"], abs=0.5
     )
 
 
