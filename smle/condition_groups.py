@@ -33,8 +33,9 @@ class Group:
 def group_by(values: Sequence[Condition | None]) -> list[Group]:
     """Group files by one condition.
 
-    Words and up to 12 different numbers are taken as they are; more numbers are rounded to 5
-    when they span more than 10 (levels in dB), else cut into quarters of the files.
+    Words and up to 12 different numbers are taken as they are. More numbers, and numbers that
+    differ on every file, are rounded to 5 when they span more than 10 (levels in dB); otherwise
+    more numbers are cut into quarters of the files.
 
     Args:
         values: The condition of each file; None where it is unknown.
@@ -63,11 +64,12 @@ def group_by(values: Sequence[Condition | None]) -> list[Group]:
 def _numbers(numbers: NDArray[np.float64]) -> list[Group]:
     finite = numbers[np.isfinite(numbers)]
     levels = np.unique(finite)
-    if levels.size <= _FEW_VALUES:
+    is_wide = bool(finite.size) and finite.max() - finite.min() > 2 * _STEP_DB
+    if levels.size <= _FEW_VALUES and not (is_wide and levels.size == finite.size):
         return [
             Group(f"{level:g}", float(level), np.flatnonzero(numbers == level)) for level in levels
         ]
-    if finite.max() - finite.min() > 2 * _STEP_DB:
+    if is_wide:
         rounded = _STEP_DB * np.round(numbers / _STEP_DB) + 0.0
         return [
             Group(f"{level:g}", float(level), np.flatnonzero(rounded == level))

@@ -18,6 +18,10 @@ def test_measured_levels_go_to_the_nearest_5_db() -> None:
     assert labels(values) == [("-5", 20), ("10", 10)]
 
 
+def test_levels_measured_on_a_few_files_are_rounded_too() -> None:
+    assert labels([-6.92, -5.03, -1.79, -0.01, 4.6]) == [("-5", 2), ("0", 2), ("5", 1)]
+
+
 def test_a_narrow_range_is_cut_into_quarters_of_the_files() -> None:
     groups = group_by(np.linspace(3.0, 7.0, 40).tolist())
     assert [len(group.files) for group in groups] == [10, 10, 10, 10]
