@@ -55,6 +55,26 @@ def summarise_gates(table: ScoreTable, systems: Sequence[System]) -> list[dict[s
     return found
 
 
+def gate_text(gate: dict[str, Any]) -> str:
+    """Say how a gate chose, on one line.
+
+    Args:
+        gate: As `summarise_gates` gives it.
+
+    Returns:
+        Its accuracy, where the truth is known, its means and how often it switched.
+    """
+    words = [
+        f"margin {gate['margin']:.2f}",
+        f"entropy {gate['entropy']:.2f} bit",
+        f"{gate['switches_per_minute']:.1f} switches a minute",
+    ]
+    if gate["accuracy"] is not None:
+        words.insert(0, f"{100 * gate['whole_file_accuracy']:.1f} % by the mean of its logits")
+        words.insert(0, f"right on {100 * gate['accuracy']:.1f} % of files")
+    return f"gate of {gate['model']}: {', '.join(words)}"
+
+
 def _share(facts: Sequence[dict[str, Any]], key: str) -> float | None:
     if not facts:
         return None

@@ -9,7 +9,7 @@ import pytest
 
 from smle.dense import enhance_densely, whole_file_logits
 from smle.errors import CorpusError
-from smle.gate_summary import summarise_gates
+from smle.gate_summary import gate_text, summarise_gates
 from smle.metrics import si_sdr_db
 from smle.mixture import Mixture
 from smle.model_systems import ModelSystems, true_expert
@@ -146,6 +146,10 @@ def test_gates_are_summed_up_by_truth_and_choice() -> None:
     [gate] = summarise_gates(table, [system])
     assert gate["accuracy"] == 0.5
     assert gate["whole_file_accuracy"] == 0.5
+    assert gate_text(gate) == (
+        "gate of test: right on 50.0 % of files, 50.0 % by the mean of its logits, margin 2.00, "
+        "entropy 0.50 bit, 3.0 switches a minute"
+    )
     assert gate["rows"] == [
         {"label": "one", "counts": [1, 1, 0]},
         {"label": "two", "counts": [0, 1, 1]},

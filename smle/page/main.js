@@ -66,6 +66,7 @@ function routing() {
   byId("routing-grid").replaceChildren(...gates.map((gate) => {
     const facts = [
       gate.accuracy === null ? "" : `right on ${(100 * gate.accuracy).toFixed(1)} % of files`,
+      gate.accuracy === null ? "" : `${(100 * gate.whole_file_accuracy).toFixed(1)} % by the mean of its logits`,
       `margin ${number(gate.margin)}`, `entropy ${number(gate.entropy)} bit`,
       `${number(gate.switches_per_minute, 1)} switches a minute`,
     ].filter(Boolean).join("  ·  ");
