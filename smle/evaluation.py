@@ -40,7 +40,7 @@ def evaluate(
 ) -> Evaluation:
     """Score all systems on all pairs.
 
-    Memory holds the files in work and about a kilobyte for each pair done.
+    Memory holds the files in work and a few kilobytes for each pair done.
 
     Args:
         pairs: What to score.

@@ -25,7 +25,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """All scores, about a kilobyte for each file.
+    """All scores, a few kilobytes for each file.
 
     Args:
         names: Of the pairs, sorted.
