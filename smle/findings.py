@@ -78,5 +78,33 @@ def findings(summary: dict[str, Any]) -> list[str]:
     return sorted(sentences, key=lambda sentence: f" {NOISY} " not in sentence)
 
 
+def delays(summary: dict[str, Any]) -> list[str]:
+    """Say which systems are out of time with the clean signal, and what was done about it.
+
+    Args:
+        summary: With the circumstances.
+
+    Returns:
+        One sentence for each system that has a delay.
+    """
+    sentences = []
+    for system in summary["systems"]:
+        name, delay = system["name"], system["delay"]
+        median = delay["median"]
+        if summary["settings"]["align"] and delay["files"]:
+            sentences.append(
+                f"{name}: a delay was removed from {delay['files']} of "
+                f"{summary['pairs']['scored']} files, {median} samples (median; "
+                f"{delay['lowest']} to {delay['highest']})."
+            )
+        elif not summary["settings"]["align"] and name != NOISY and abs(median) > 1:
+            late = "late" if median > 0 else "early"
+            sentences.append(
+                f"{name} comes {abs(median)} samples {late} (median); not removed, "
+                "give --align to remove it."
+            )
+    return sentences
+
+
 def _interval(ends: list[float], decimals: int) -> str:
     return "[" + ", ".join(f"{end:z.{decimals}f}" for end in ends) + "]"

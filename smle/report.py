@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from smle.findings import findings
+from smle.findings import delays, findings
+from smle.gate_summary import gate_text
 from smle.report_page import render_page
 from smle.score_table import ScoreTable
 from smle.whole_files import write_whole
@@ -91,7 +92,7 @@ def summary_markdown(summary: dict[str, Any]) -> str:
     """
     columns = summary["columns"]
     lines = [f"# {summary['title']}", ""]
-    lines += [f"- {sentence}" for sentence in findings(summary)]
+    lines += [f"- {sentence}" for sentence in (*findings(summary), *delays(summary))]
     lines += [
         "",
         f"{summary['pairs']['scored']} files, {summary['pairs']['hours']:.2f} h. "
@@ -111,6 +112,8 @@ def summary_markdown(summary: dict[str, Any]) -> str:
             for system in summary["systems"]
         ],
     )
+    for gate in summary["gates"]:
+        lines += ["", f"{gate_text(gate)}."]
     for name, groups in summary["conditions"].items():
         lines += ["", f"## {_titled(columns[0])} by {name}", ""]
         lines += _table(

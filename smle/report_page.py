@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from smle.distributions import densities, extremes
-from smle.findings import findings, primary_column, subject
+from smle.findings import delays, findings, primary_column, subject
 from smle.metric_table import METRICS
 from smle.score_table import ScoreTable
 
@@ -41,7 +41,7 @@ def render_page(
         "created": summary["created"],
         "unmatched": summary["unmatched"],
         "summary": summary,
-        "findings": findings(summary),
+        "findings": [*findings(summary), *delays(summary)],
         "primary": primary_column(summary)["name"],
         "subject": subject(summary),
         "baseline": "generalist" if "generalist" in names else (others or names)[0],

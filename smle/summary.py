@@ -16,7 +16,6 @@ from smle.evaluation import Evaluation
 from smle.gate_summary import summarise_gates
 from smle.pairs import Condition
 from smle.score_table import ScoreTable
-from smle.scoring import NOISY
 from smle.statistics import RESAMPLES, compare, summarise
 from smle.systems import System
 
@@ -185,12 +184,3 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
         else value
         for key, value in values.items()
     }
-
-
-def late_systems(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the systems whose estimates are mostly not in time with the clean signal."""
-    return [
-        system
-        for system in summary["systems"]
-        if system["name"] != NOISY and abs(system["delay"]["median"]) > 1
-    ]

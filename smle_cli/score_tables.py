@@ -23,8 +23,8 @@ def show_scores(summary: dict[str, Any]) -> None:
     """
     from rich.console import Console
 
-    from smle.findings import findings, primary_column
-    from smle.summary import late_systems
+    from smle.findings import delays, findings, primary_column
+    from smle.gate_summary import gate_text
 
     columns = summary["columns"]
     width = None if sys.stdout.isatty() else max(PLAIN_WIDTH, 24 * (len(columns) + 2))
@@ -34,17 +34,16 @@ def show_scores(summary: dict[str, Any]) -> None:
     _say(console, f"{pairs['scored']} files, {pairs['hours']:.2f} h; mean [95 % interval]")
     for sentence in findings(summary):
         _say(console, sentence)
-    _gates(console, summary)
+    for gate in summary["gates"]:
+        _say(console, gate_text(gate))
     column = primary_column(summary)
     for name in ("snr_db", "input_snr_db"):
         if name in summary["conditions"]:
             console.print()
             console.print(_by_condition(summary, name, column))
             break
-    for system in late_systems(summary):
-        delay, aligned = system["delay"]["median"], summary["settings"]["align"]
-        said = "removed" if aligned else "not removed; give --align to remove it"
-        _say(console, f"{system['name']} comes {delay} samples late (median); {said}")
+    for sentence in delays(summary):
+        _say(console, sentence)
     _left_out(console, summary)
 
 
@@ -87,18 +86,6 @@ def _by_condition(summary: dict[str, Any], name: str, column: dict[str, Any]) ->
         table.add_row(_text(system["name"]), *map(_text, cells))
     table.add_row("files", *(str(group["count"]) for group in groups), style="dim")
     return table
-
-
-def _gates(console: Console, summary: dict[str, Any]) -> None:
-    for gate in summary["gates"]:
-        words = [
-            f"margin {gate['margin']:.2f}",
-            f"entropy {gate['entropy']:.2f} bit",
-            f"{gate['switches_per_minute']:.1f} switches a minute",
-        ]
-        if gate["accuracy"] is not None:
-            words.insert(0, f"right on {100 * gate['accuracy']:.1f} % of files")
-        _say(console, f"gate of {gate['model']}: {', '.join(words)}")
 
 
 def _left_out(console: Console, summary: dict[str, Any]) -> None:

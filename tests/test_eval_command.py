@@ -163,7 +163,7 @@ def test_a_late_tool_is_told_so(
     assert run(tmp_path / "late", "clean", "--metrics", "si-sdr") == 0
     assert "late comes 64 samples late (median); not removed" in capsys.readouterr().out
     assert run(tmp_path / "late", "clean", "--metrics", "si-sdr", "--align") == 0
-    assert "late comes 64 samples late (median); removed" in capsys.readouterr().out
+    assert "late: a delay was removed from 6 of 6 files, 64 samples" in capsys.readouterr().out
 
 
 def test_names_that_cannot_be_printed_are_escaped(

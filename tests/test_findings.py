@@ -5,10 +5,10 @@ import pytest
 
 from smle.distributions import densities, extremes
 from smle.evaluation import Evaluation
-from smle.findings import findings, primary_column, subject
+from smle.findings import delays, findings, primary_column, subject
 from smle.score_table import ScoreTable, build_table
 from smle.scoring import PairScores, SystemScores
-from smle.summary import late_systems, summarise_evaluation
+from smle.summary import summarise_evaluation
 from smle.systems import System
 
 
@@ -59,11 +59,20 @@ def test_a_difference_that_may_be_chance_is_none() -> None:
     assert findings(found) == ["a and b cannot be told apart in SI-SDR: +0.00 dB [-1.00, 1.00]."]
 
 
-def test_estimates_that_are_mostly_late_are_named() -> None:
-    late = summary({}, a=[1.0, 2.0])
-    assert late_systems(late) == []
-    late["systems"][0]["delay"]["median"] = -32
-    assert [system["name"] for system in late_systems(late)] == ["a"]
+def test_estimates_that_are_out_of_time_are_named() -> None:
+    found = summary({}, a=[1.0, 2.0, 3.0]) | {"settings": {"align": False}}
+    assert delays(found) == []
+    found["systems"][0]["delay"]["median"] = -32
+    assert delays(found) == [
+        "a comes 32 samples early (median); not removed, give --align to remove it."
+    ]
+
+
+def test_delays_that_were_removed_are_counted() -> None:
+    found = summary({}, a=[1.0, 2.0, 3.0]) | {"settings": {"align": True}}
+    assert delays(found) == [
+        "a: a delay was removed from 2 of 3 files, 1 samples (median; 0 to 2)."
+    ]
 
 
 def test_a_density_has_the_area_one() -> None:
