@@ -86,7 +86,8 @@ class Board:
         Raises:
             TypeError: if the input is no float32 or float64 array.
             ValueError: if buffer_size is below 1.
-            RuntimeError: if the channel layout is ambiguous or a plugin stands twice in the chain.
+            RuntimeError: if the channel layout is ambiguous, a plugin stands twice in the chain or
+                a Python effect gives no audio or audio of another shape.
         """
         check_call(input_array, sample_rate, buffer_size)
         with self._locked_leaves() as leaves:
@@ -124,7 +125,11 @@ class Board:
         channels, length = audio.shape
         latency = sum(stage.latency(sample_rate, channels, buffer_size) for stage in self._stages)
         buffer_size = min(buffer_size, max(length, 1))
-        return with_tail(lambda part: self._run(part, sample_rate, buffer_size), audio, latency)
+
+        def run(part: Audio) -> Audio:
+            return self._run(part, sample_rate, buffer_size)
+
+        return with_tail(run, audio, latency, sample_rate)
 
     def _restart(self, leaves: list[Effect]) -> None:
         restart(leaves)
@@ -144,7 +149,7 @@ class Board:
         check_distinct([*boards, self])
         boards.append(self)
         for plugin in list(self._plugins):
-            if isinstance(plugin, Board):
+            if isinstance(plugin, Board) and type(plugin).process is Board.process:
                 plugin._collect(leaves, boards)
             elif plugin is not None:
                 leaves.append(plugin)

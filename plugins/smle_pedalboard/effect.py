@@ -168,7 +168,7 @@ class SparseExpertEnhancer:
                 def run(part: Audio) -> Audio:
                     return self._run(part, buffer_size)
 
-                audio = with_tail(run, audio, self._to_drop) if reset else run(audio)
+                audio = with_tail(run, audio, self._to_drop, sample_rate) if reset else run(audio)
             return self._layout.write(audio, input_array.ndim)
 
     __call__ = process

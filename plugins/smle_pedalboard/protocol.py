@@ -12,6 +12,7 @@ Audio: TypeAlias = NDArray[np.float32]
 InputAudio: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 DEFAULT_BUFFER_SIZE = 8192
+LONGEST_LATENCY_S = 10.0
 
 
 class Effect(Protocol):
@@ -69,20 +70,33 @@ def check_call(input_array: Any, sample_rate: Any, buffer_size: Any) -> None:
         )
 
 
-def with_tail(run: Callable[[Audio], Audio], audio: Audio, latency: int) -> Audio:
+def with_tail(
+    run: Callable[[Audio], Audio], audio: Audio, latency: int, sample_rate: float
+) -> Audio:
     """Run audio, followed by silence until as many samples came out as went in.
 
     Args:
         run: a chain that gives back fewer samples than it got while it fills its delay.
         audio: (channels, time).
         latency: silence to feed along with the audio; more follows if that was not enough.
+        sample_rate: in Hz.
 
     Returns:
         (channels, time): latency removed, tail complete.
+
+    Raises:
+        RuntimeError: if nothing more comes out within 10 s of silence.
     """
     channels, length = audio.shape
+    waited = 0
     fed = np.concatenate([audio, np.zeros((channels, latency), np.float32)], axis=1)
     pieces = [run(fed)]
     while (missing := length - sum(piece.shape[1] for piece in pieces)) > 0:
+        if waited > LONGEST_LATENCY_S * sample_rate:
+            raise RuntimeError(
+                f"{missing} samples never came out of the chain: an effect must give as many "
+                "samples as it gets, late by its latency."
+            )
         pieces.append(run(np.zeros((channels, missing), np.float32)))
+        waited = 0 if pieces[-1].size else waited + missing
     return np.concatenate(pieces, axis=1)[:, :length]

@@ -10,9 +10,7 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 from pedalboard import Chain, Plugin, PluginContainer
 
-from smle_pedalboard.protocol import Audio, Effect
-
-LONGEST_LATENCY_S = 10.0
+from smle_pedalboard.protocol import LONGEST_LATENCY_S, Audio, Effect
 
 
 def is_native(plugin: object) -> TypeGuard[Plugin]:
@@ -145,12 +143,25 @@ class PythonStage:
         self._spec: tuple[float, int] | None = None
 
     def run(self, audio: Audio, sample_rate: float, buffer_size: int, *, reset: bool) -> Audio:
-        """Feed one block; arguments and result as for native plugins."""
+        """Feed one block; arguments and result as for native plugins.
+
+        Raises:
+            RuntimeError: if the effect gives anything but (channels, time).
+        """
         channels, length = audio.shape
         if self._spec != (sample_rate, channels):
             self._spec = (sample_rate, channels)
             self._open(sample_rate, channels)
-        return self.leaves[0].process(audio, sample_rate, buffer_size, reset) if length else audio
+        if not length:
+            return audio
+        effect = self.leaves[0]
+        done = np.asarray(effect.process(audio, sample_rate, buffer_size, reset), np.float32)
+        if done.ndim != 2 or done.shape[0] != channels:
+            raise RuntimeError(
+                f"{effect!r} got audio of shape {audio.shape} and gave {done.shape}: "
+                "an effect must give (channels, time)."
+            )
+        return done
 
     def latency(self, sample_rate: float, channels: int, buffer_size: int) -> int:
         """Samples by which the effect says it lags."""

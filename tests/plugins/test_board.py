@@ -211,8 +211,39 @@ def test_an_overridden_native_plugin_runs_instead_of_being_bypassed() -> None:
             return np.zeros_like(audio)
 
     ones = np.ones((2, 8), np.float32)
+
+    class SilentBoard(Board):
+        def process(self, audio: Any, *_: Any, **__: Any) -> Any:
+            return np.zeros_like(audio)
+
     assert pb.Pedalboard([Silence(0)])(ones, RATE).max() == 1
     assert Board([Silence(0)])(ones, RATE).max() == 0
+    assert Board([SilentBoard(), pb.Gain(0)])(ones, RATE).max() == 0
+
+
+class Effect:
+    """What a user may write: it answers with what a function makes of the audio."""
+
+    is_effect = True
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        self.answer = answer
+
+    def process(self, audio: Any, *_: Any, **__: Any) -> Any:
+        return self.answer(audio)
+
+    def reset(self) -> None: ...
+
+
+def test_effects_that_give_something_else_than_audio_are_named(noise: NDArray[np.float32]) -> None:
+    for answer in (np.transpose, lambda audio: audio[0], lambda audio: None):
+        for chain in ([Effect(answer)], [pb.Gain(0), Effect(answer), pb.Gain(0)]):
+            with pytest.raises(RuntimeError, match=r"Effect object at .* got audio of shape \(2, "):
+                Board(chain)(noise, RATE)
+    with pytest.raises(RuntimeError, match="10007 samples never came out of the chain"):
+        Board([Effect(lambda audio: audio[:, :0]), pb.Gain(0)])(noise, RATE)
+    double = Board([Effect(lambda audio: audio.astype(np.float64))])(noise, RATE)
+    assert double.dtype == np.float32
 
 
 def test_boards_in_threads_may_share_plugins(
