@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import smle
+from smle.errors import AudioError
 from smle_pedalboard.dry_wet import DryWet
 from smle_pedalboard.layout import ChannelLayout
 from smle_pedalboard.locks import locked
@@ -154,12 +155,16 @@ class SparseExpertEnhancer:
             TypeError: if the input is no float32 or float64 array.
             ValueError: if buffer_size is below 1 or sample_rate is not a whole number.
             RuntimeError: if the channel layout is ambiguous.
+            AudioError: if the rate is none from 4 to 768 kHz, or a value is not finite; the
+                stream is then as it was before the call.
         """
         check_call(input_array, sample_rate, buffer_size)
-        if sample_rate != int(sample_rate):
+        if not float(sample_rate).is_integer():
             raise ValueError(f"sample_rate is {sample_rate} Hz: give a whole number.")
         with locked([self]):
             audio = self._layout.read(input_array)
+            if not np.isfinite(audio).all():
+                raise AudioError("the signal holds values that are not finite; repair it first")
             if audio.shape[0]:
                 spec = (int(sample_rate), audio.shape[0])
                 if reset or spec != self._spec:
@@ -181,10 +186,10 @@ class SparseExpertEnhancer:
                 self._start(*self._spec)
 
     def _start(self, sample_rate: int, channels: int) -> None:
-        self._spec = (sample_rate, channels)
         self._stream = self._enhancer.stream(
             sample_rate, channels, route=self._route, atten_lim_db=self._atten_lim_db
         )
+        self._spec = (sample_rate, channels)  # after the stream, which refuses what it cannot do
         self._dry_wet = DryWet(channels, self._stream.latency, sample_rate, self._mix)
         self._to_drop = self._stream.latency
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from smle.errors import AudioError
+
 LATENCY = 512
 
 
@@ -26,6 +28,7 @@ class DelayEnhancer:
     """Halves and delays, so that dry and wet audio can be told apart."""
 
     expert_names = ("low", "high")
+    name = "delay"
 
     def __init__(self) -> None:
         self.streams: list[DelayStream] = []
@@ -33,5 +36,7 @@ class DelayEnhancer:
     def stream(
         self, sample_rate: int, channels: int, *, route: str, atten_lim_db: float | None
     ) -> DelayStream:
+        if sample_rate < 4000:
+            raise AudioError(f"a sample rate of {sample_rate} Hz cannot be enhanced")
         self.streams.append(DelayStream(channels, route, atten_lim_db))
         return self.streams[-1]

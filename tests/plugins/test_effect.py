@@ -13,6 +13,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from smle.errors import AudioError
 from smle_pedalboard import Board, SparseExpertEnhancer
 from smle_pedalboard.dry_wet import DryWet
 from tests.models import enhancer
@@ -69,8 +70,33 @@ def test_other_rates_and_channels_start_anew(
     assert effect(noise[:1], RATE, reset=False).shape == (1, 10_007 - 512)
     assert effect(noise[:1], 44100.0, reset=False).shape == (1, 10_007 - 512)
     assert len(delay_enhancer.streams) == 3
-    with pytest.raises(ValueError, match=r"sample_rate is 44100.5 Hz: give a whole number"):
-        effect(noise, 44100.5)
+    for rate in (44100.5, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"sample_rate is {rate} Hz: give a whole number"):
+            effect(noise, rate)
+
+
+def test_a_rate_that_cannot_be_enhanced_is_refused_each_time_and_forgotten(
+    effect: SparseExpertEnhancer, noise: NDArray[np.float32]
+) -> None:
+    effect(noise, RATE, reset=False)
+    for reset in (False, False, True):
+        with pytest.raises(AudioError, match="1000 Hz cannot be enhanced"):
+            effect(noise, 1000, reset=reset)
+    assert effect(noise, RATE, reset=False).shape == noise.shape
+    effect.reset()
+    assert_array_equal(Board([effect])(noise, RATE), 0.5 * noise)
+
+
+def test_a_chunk_that_is_not_finite_changes_nothing(
+    effect: SparseExpertEnhancer, noise: NDArray[np.float32]
+) -> None:
+    before = effect(noise[:, :700], RATE, reset=False)
+    broken = noise[:, 700:].copy()
+    broken[1, -1] = np.nan
+    with pytest.raises(AudioError, match="not finite"):
+        effect(broken, RATE, buffer_size=100, reset=False)
+    after = effect(noise[:, 700:], RATE, reset=False)
+    assert_array_equal(np.concatenate([before, after], axis=1), 0.5 * noise[:, :-512])
 
 
 def test_nothing_is_reported_before_audio_came(effect: SparseExpertEnhancer) -> None:
