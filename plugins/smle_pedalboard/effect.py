@@ -128,8 +128,12 @@ class SparseExpertEnhancer:
 
     @property
     def routing(self) -> Routing | None:
-        """Which expert ran when since the last reset, and how surely; None before any call."""
-        return None if self._stream is None else self._stream.routing
+        """Which expert ran when since the last reset, and how surely; None before any call.
+
+        Asked from another thread, it waits for a call that is running.
+        """
+        with locked([self]):
+            return None if self._stream is None else self._stream.routing
 
     def process(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 import threading
 from typing import Any
 
@@ -186,6 +187,21 @@ def test_a_pickled_effect_sounds_the_same(noise: NDArray[np.float32]) -> None:
     effect = SparseExpertEnhancer(enhancer(), 1, mix=0.5)
     twin = pickle.loads(pickle.dumps(Board([effect])))
     assert_array_equal(twin(noise, RATE), effect(noise, RATE))
+
+
+def test_routing_is_read_while_another_thread_plays(noise: NDArray[np.float32]) -> None:
+    effect = SparseExpertEnhancer(enhancer())
+    effect(noise, RATE, reset=False)
+    player = threading.Thread(target=lambda: effect(np.tile(noise, 40), RATE, buffer_size=480))
+    player.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        while player.is_alive():
+            assert effect.routing is not None
+    finally:
+        sys.setswitchinterval(interval)
+        player.join(timeout=60)
 
 
 def test_threads_take_turns(effect: SparseExpertEnhancer, noise: NDArray[np.float32]) -> None:
