@@ -38,6 +38,21 @@ class SparseExpertEnhancer:
     (2, 48000)
     """
 
+    # As on a native plugin, a misspelt parameter is an AttributeError.
+    __slots__ = (
+        "__weakref__",
+        "_atten_lim_db",
+        "_dry_wet",
+        "_enhancer",
+        "_layout",
+        "_mix",
+        "_model",
+        "_route",
+        "_spec",
+        "_stream",
+        "_to_drop",
+    )
+
     def __init__(
         self,
         model: str | Path | Enhancer = "default",
@@ -100,7 +115,7 @@ class SparseExpertEnhancer:
     def atten_lim_db(self, limit: float | None) -> None:
         if limit is not None and not limit >= 0.0:
             raise ValueError(f"atten_lim_db is {limit}: give 0 dB or more, or None for no limit.")
-        self._atten_lim_db = limit
+        self._atten_lim_db = None if limit is None else float(limit)
 
     @property
     def mix(self) -> float:
@@ -215,8 +230,10 @@ class SparseExpertEnhancer:
 
     def __repr__(self) -> str:
         """Return the parameters; pedalboard's refusal of a Python effect quotes this line."""
+        named = isinstance(self._model, str | Path)
+        model = str(self._model) if named else self._enhancer.name
         return (
-            f"<smle_pedalboard.SparseExpertEnhancer model={str(self._model)!r} "
+            f"<smle_pedalboard.SparseExpertEnhancer model={model!r} "
             f"route={self._route!r} atten_lim_db={self._atten_lim_db} mix={self._mix} "
             f"at 0x{id(self):x}, to be chained on a smle_pedalboard.Board>"
         )

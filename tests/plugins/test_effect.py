@@ -170,6 +170,14 @@ def test_parameters_out_of_range_are_refused_at_once(
         SparseExpertEnhancer(delay_enhancer, **{name: value})
 
 
+def test_misspelt_parameters_are_refused_as_on_a_native_plugin(
+    effect: SparseExpertEnhancer,
+) -> None:
+    for plugin in (pedalboard.Gain(), effect):
+        with pytest.raises(AttributeError, match="no attribute 'gain_dB'"):
+            plugin.gain_dB = 3  # type: ignore[union-attr]
+
+
 def test_copies_keep_parameters_and_share_no_audio(
     delay_enhancer: Any, noise: NDArray[np.float32]
 ) -> None:
@@ -178,7 +186,7 @@ def test_copies_keep_parameters_and_share_no_audio(
     twin = copy.copy(effect)
     assert (twin.route, twin.atten_lim_db, twin.mix) == ("low", 12.0, 0.5)
     assert twin(noise, RATE, reset=False).shape == (2, 10_007 - 512)
-    assert "route='low' atten_lim_db=12.0 mix=0.5 at 0x" in repr(twin)
+    assert "model='delay' route='low' atten_lim_db=12.0 mix=0.5 at 0x" in repr(twin)
     board = copy.copy(Board([effect, None]))
     assert list(board) == [effect, None]
 
