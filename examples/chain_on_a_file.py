@@ -6,6 +6,7 @@ python examples/chain_on_a_file.py [NOISY] [CLEAN] [--model NAME]
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from loudness import integrated_loudness
@@ -36,8 +37,9 @@ def main(arguments: list[str] | None = None) -> None:
     clean = board(noisy, sample_rate)
     before_lufs = integrated_loudness(clean, int(sample_rate))
 
-    # What the gain pushes above the ceiling, a second limiter holds back.
-    louder = Board([Gain(min(TARGET_LUFS - before_lufs, 40.0)), BrickwallLimiter(CEILING_DB)])
+    # Silence stays silence; what the gain pushes above the ceiling, a second limiter holds back.
+    gain_db = min(TARGET_LUFS - before_lufs, 40.0) if math.isfinite(before_lufs) else 0.0
+    louder = Board([Gain(gain_db), BrickwallLimiter(CEILING_DB)])
     clean = louder(clean, sample_rate)
     options.clean.parent.mkdir(parents=True, exist_ok=True)
     with AudioFile(str(options.clean), "w", sample_rate, clean.shape[0], bit_depth=24) as file:

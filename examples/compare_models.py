@@ -59,17 +59,16 @@ def main(arguments: list[str] | None = None) -> None:
         estimates[letter] = effect(noisy, rate)
         routing = effect.routing
         print(f"{letter}: {model}, mostly {routing.dominant if routing else 'nothing'}")
-    difference_db = sum(
-        sign * integrated_loudness(estimates[letter], int(rate))
-        for sign, letter in ((1, "a"), (-1, "b"))
-    )
-    if np.isfinite(difference_db):
-        estimates["b"] *= np.float32(10 ** (difference_db / 20))
+    loudness = {x: integrated_loudness(audio, int(rate)) for x, audio in estimates.items()}
+    louder_db = loudness["b"] - loudness["a"]
+    if not np.isfinite(louder_db):
+        louder_db = 0.0  # at least one of them is silent
+    estimates["b"] *= np.float32(10 ** (-louder_db / 20))
     estimates["turns"] = take_turns(estimates["a"], estimates["b"], rate)
     for name, audio in estimates.items():
         with AudioFile(str(options.out / f"{name}.wav"), "w", rate, audio.shape[0]) as file:
             file.write(audio)
-    print(f"{options.out}: b was {-difference_db:+.1f} dB louder than a; turns.wav has them equal")
+    print(f"{options.out}: b was {louder_db:+.1f} dB louder than a; turns.wav has them equal")
 
 
 if __name__ == "__main__":

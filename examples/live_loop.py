@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def from_microphone(board: Board) -> None:
         block = round(BLOCK_S * rate)
         # Without samples everything is prepared, so that the first block need not wait.
         board(np.zeros((1, 0), np.float32), rate, reset=False)
-        loop(board, lambda: stream.read(block), lambda done: stream.write(done, rate), rate)
+        with suppress(KeyboardInterrupt):
+            loop(board, lambda: stream.read(block), lambda done: stream.write(done, rate), rate)
 
 
 def main(arguments: list[str] | None = None) -> None:

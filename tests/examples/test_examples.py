@@ -68,6 +68,19 @@ def test_the_chain_reaches_the_loudness_and_keeps_the_ceiling(
     assert example("loudness").integrated_loudness(audio, rate) == pytest.approx(-16, abs=1.0)
 
 
+def test_silence_is_neither_amplified_nor_compared(
+    example: Example, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet, clean = str(tmp_path / "quiet.wav"), tmp_path / "clean.wav"
+    with AudioFile(quiet, "w", 48_000, 1, bit_depth=32) as file:
+        file.write(1e-6 * np.random.default_rng(0).standard_normal((1, 48_000)))
+    example("chain_on_a_file").main([quiet, str(clean), "--model", str(model_folder)])
+    assert np.abs(read(clean)[0]).max() < 1e-5
+    models = ["--a", str(model_folder), "--b", str(model_folder)]
+    example("compare_models").main([quiet, "--out", str(tmp_path), *models])
+    assert "b was +0.0 dB louder" in capsys.readouterr().out
+
+
 def test_loudness_is_that_of_the_standard(example: Example) -> None:
     """BS.1770: a full-scale 997 Hz sine in one channel reads -3.01, in two channels 0.0 LUFS."""
     loudness = example("loudness").integrated_loudness
@@ -145,6 +158,13 @@ def test_a_microphone_is_read_and_played_block_by_block(
     live.main(["--microphone", "--model", str(model_folder)])
     assert sum(played) == 100 * 441
     assert max(played[:100]) == 441
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as ctrl_c:
+        ctrl_c.setattr(Stream, "read", interrupted)
+        live.main(["--microphone", "--model", str(model_folder)])
     monkeypatch.setattr(Stream, "default_input_device_name", None)
     with pytest.raises(SystemExit, match="no microphone"):
         live.main(["--microphone", "--model", str(model_folder)])
