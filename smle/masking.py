@@ -21,8 +21,9 @@ Route = Sequence[int] | None
 class RoutedMasker:
     """Follows independent rows (channels, files of a batch) and masks their frames.
 
-    A row's expert is the only one that runs on it, except while a switch fades: the new expert
-    is warmed up on the frames just past, then the masks of both are cross-faded.
+    A row's expert is the only one that runs on it, except at a switch: the new expert hears the
+    frames just past, some with each new one, until it has caught up, then the masks of both are
+    cross-faded.
 
     Args:
         mixture: Gate and experts.
@@ -34,6 +35,7 @@ class RoutedMasker:
         recipe = mixture.recipe
         rate = recipe.spectral.frames_per_s
         self._config = recipe.routing
+        self._n_bins = recipe.spectral.n_bins
         self._seconds_per_frame = recipe.spectral.hop_s
         self._experts = mixture.experts
         self._names = mixture.expert_names
@@ -60,6 +62,8 @@ class RoutedMasker:
             own = [row for row in range(rows) if self._current[row] == expert]
             start = self._experts[expert].start(len(own))
             self._running.append(self._group(expert, [(own, start)]))
+        self._coming: list[_Coming] = []  # which hear the past
+        self._due = 0  # the frame with which they have caught up
         self._leaving: list[_Group] = []  # whose masks fade out
         self._faded_frames = 0
         unsure = Decision(first, 1 / n_specialists, 0.0)
@@ -90,6 +94,8 @@ class RoutedMasker:
         masks, at = [], 0
         while at < features.shape[1]:
             self._take_up_route()
+            if self._coming and self._frame == self._due:
+                self._switch()
             stop = min(features.shape[1], at + self._frames_to_next_event())
             part = features[:, at:stop]
             masks.append(self._advance(part))
@@ -105,12 +111,13 @@ class RoutedMasker:
             seconds: Length of that signal; by default all frames so far.
         """
         end_s = self._frame * self._seconds_per_frame if seconds is None else seconds
-        starts = [frame * self._seconds_per_frame for frame, _ in self._decisions]
+        taken = list(self._decisions)  # another thread may be adding to them
+        starts = [frame * self._seconds_per_frame for frame, _ in taken]
         stops = [*starts[1:], end_s]
         channels = []
         for row in rows:
             channel = []
-            for start, stop, (_, decisions) in zip(starts, stops, self._decisions, strict=True):
+            for start, stop, (_, decisions) in zip(starts, stops, taken, strict=True):
                 if start < end_s:
                     d = decisions[row]
                     name = self._names[d.expert]
@@ -120,6 +127,8 @@ class RoutedMasker:
 
     def _frames_to_next_event(self) -> int:
         ahead = self._times.next_after(self._frame) - self._frame
+        if self._coming:
+            ahead = min(ahead, self._due - self._frame)
         if self._leaving:
             ahead = min(ahead, self._fade_frames - self._faded_frames)
         return ahead
@@ -133,22 +142,35 @@ class RoutedMasker:
             return
         logits, self._gate_state = self._gate(features, mask, self._gate_state)
         evidence, self._evidence_state = self._evidence(logits, self._evidence_state)
-        if self._frame == due and not self._leaving:
+        if self._frame == due and not self._coming and not self._leaving:
             decisions = decide(evidence[:, -1], self._current, self._config, self._generalist)
             self._decisions.append((self._frame, decisions))
-            self._switch([d.expert for d in decisions])
+            self._call([d.expert for d in decisions])
 
     def _take_up_route(self) -> None:
-        if self._route is None or self._leaving or list(self._route) == self._current:
+        if self._route is None or self._coming or self._leaving:
+            return
+        if list(self._route) == self._current:
             return
         sure = [Decision(expert, 1.0, 0.0) for expert in self._route]
         self._decisions.append((self._frame, sure))
-        self._switch(list(self._route))
+        self._call(list(self._route))
 
-    def _switch(self, wanted: list[int]) -> None:
-        """Warm up the experts that come, and let those that leave fade out."""
-        if wanted == self._current:
-            return
+    def _call(self, wanted: list[int]) -> None:
+        """Let the experts that are wanted and do not run yet begin to hear the past."""
+        for expert in sorted(set(wanted)):
+            rows = [r for r in range(self.rows) if wanted[r] == expert != self._current[r]]
+            if rows:
+                group = self._group(expert, [(rows, self._experts[expert].start(len(rows)))])
+                self._coming.append(_Coming(group, self._recent(rows)))
+        self._due = self._frame + self._times.catch_up_frames(self._frame)
+
+    def _switch(self) -> None:
+        """Let the experts that have caught up run, and those that leave fade out."""
+        wanted = list(self._current)
+        for coming in self._coming:
+            for row in coming.group.rows:
+                wanted[row] = coming.group.expert
         groups: dict[int, list[tuple[list[int], ArrayState]]] = {}
         self._leaving = []
         for group in self._running:
@@ -158,21 +180,20 @@ class RoutedMasker:
                 groups[group.expert] = [group.part(stay)]
             if leave and self._fade_frames:
                 self._leaving.append(self._group(group.expert, [group.part(leave)]))
-        for expert in sorted(set(wanted)):
-            new = [r for r in range(self.rows) if wanted[r] == expert != self._current[r]]
-            if new:
-                groups.setdefault(expert, []).append((new, self._warmed_up(expert, new)))
+        for coming in self._coming:
+            group = coming.group
+            groups.setdefault(group.expert, []).append((group.rows, group.state))
         self._running = [self._group(expert, parts) for expert, parts in groups.items()]
         self._current = wanted
+        self._coming = []
         self._faded_frames = 0
 
-    def _warmed_up(self, expert: int, rows: list[int]) -> ArrayState:
-        """State of an expert that has heard the frames just past."""
-        state = self._experts[expert].start(len(rows))
-        if self._past and self._warm_up_frames:
-            past = np.concatenate(self._past, 1)[rows, -self._warm_up_frames :]
-            _, state = self._experts[expert](past, state)
-        return state
+    def _recent(self, rows: list[int]) -> Array:
+        """The past that an expert on its way has to hear (rows, frames, bins)."""
+        count = min(self._frame, self._warm_up_frames)
+        if not count:
+            return np.empty((len(rows), 0, self._n_bins), np.float32)
+        return np.concatenate(self._past, 1)[rows, -count:]
 
     def _remember(self, features: Array) -> None:
         self._past.append(features)
@@ -189,6 +210,8 @@ class RoutedMasker:
                 mask = part
             else:
                 mask[group.index] = part
+        for coming in self._coming:
+            self._catch_up(coming, features)
         if self._leaving:
             count = features.shape[1]
             steps = np.arange(1, count + 1) + self._faded_frames
@@ -207,6 +230,16 @@ class RoutedMasker:
         own = features if group.index is None else features[group.index]
         mask, group.state = self._experts[group.expert](own, group.state)
         return mask
+
+    def _catch_up(self, coming: _Coming, features: Array) -> None:
+        """Let an expert hear some more of the past, and these new frames in their turn."""
+        group, waiting = coming.group, coming.waiting
+        own = features if group.index is None else features[group.index]
+        waiting = np.concatenate([waiting, own], 1)
+        count = (self._times.warm_up_pace + 1) * features.shape[1]
+        if waiting.shape[1]:
+            _, group.state = self._experts[group.expert](waiting[:, :count], group.state)
+        coming.waiting = waiting[:, count:]
 
     def _group(self, expert: int, parts: list[tuple[list[int], ArrayState]]) -> _Group:
         rows = [row for part, _ in parts for row in part]
@@ -227,3 +260,11 @@ class _Group:
     def part(self, places: list[int]) -> tuple[list[int], ArrayState]:
         """Some of the rows, by their place in the group, and their state."""
         return [self.rows[i] for i in places], tuple(s[places] for s in self.state)
+
+
+@dataclass
+class _Coming:
+    """An expert on its way, and what it has not heard yet (rows, frames, bins)."""
+
+    group: _Group
+    waiting: Array

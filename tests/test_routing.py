@@ -75,10 +75,10 @@ def test_after_a_switch_the_mask_is_that_of_the_warmed_up_specialist():
     masker(features[:, :50])
     masker.route = [1]
     after = masker(features[:, 50:])
-    # 0.4 s of warm-up are the 25 frames before the switch; 4 frames fade.
+    # 0.4 s of warm-up are the 25 frames before the choice; it takes 2 to catch up, and 4 to fade.
     network = model.experts[1]
     expected, _ = network(features[:, 25:], network.start(1))
-    np.testing.assert_allclose(after[:, 4:], expected[:, 29:], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(after[:, 6:], expected[:, 31:], atol=1e-6, rtol=0)
 
 
 def test_the_dominant_expert_ran_longest_over_all_channels():

@@ -8,6 +8,7 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from smle.array_networks import ArrayNetwork
+from smle.config import RoutingConfig
 from smle.errors import AudioError
 from smle.masking import RoutedMasker
 from smle.one_thread import OneThread
@@ -136,6 +137,25 @@ def test_each_row_runs_one_specialist_only_and_no_other_rows():
     masker = RoutedMasker(model, 4, route=[0, 2, 2, 0])
     masker(np.random.default_rng(0).random((4, 50, 257), np.float32))
     assert frames_run == {0: 100, 1: 0, 2: 100, 3: 0}
+
+
+def test_no_frame_of_a_live_stream_costs_more_than_some():
+    """An expert that comes hears the past little by little."""
+    model = arrays(mixture(routing=RoutingConfig(warm_up_s=2.0)))
+    frames_run = dict.fromkeys(range(4), 0)
+    for number, expert in enumerate(model.experts):
+        model.experts[number] = Counting(expert, frames_run, number)
+    masker = RoutedMasker(model, 1, route=[0])
+    features = np.random.default_rng(1).random((1, 200, 257), np.float32)
+    most = 0
+    for frame in range(200):
+        if frame == 150:
+            masker.route = [1]
+        before = sum(frames_run.values())
+        masker(features[:, [frame]])
+        most = max(most, sum(frames_run.values()) - before)
+    assert frames_run[1] == 125 + 50
+    assert 2 < most <= 18
 
 
 @dataclass
