@@ -19,6 +19,8 @@ Signal = NDArray[np.float32]
 _MAX_FRAMES = 250
 # A change of the attenuation limit takes about this long to arrive.
 _GLIDE_S = 0.064
+# Powers of larger values would not fit into single precision.
+_LARGEST = 1e12
 
 
 class Stream:
@@ -121,15 +123,14 @@ class Stream:
             As many samples (rows, samples), `latency` samples late.
 
         Raises:
-            AudioError: If the block has another shape, or values that are not finite.
+            AudioError: If the block has another shape, or values that `check_values` refuses.
         """
         block = np.asarray(block, np.float32)
         if block.ndim != 2 or block.shape[0] != self._rows:
             raise AudioError(
                 f"a block of shape {block.shape} for {self._rows} channels; give (channels, time)"
             )
-        if not np.isfinite(block).all():
-            raise AudioError("the signal holds values that are not finite; repair it first")
+        check_values(block)
         count = block.shape[1]
         self._samples += count
         self._waiting = np.concatenate([self._waiting, block], 1)
@@ -185,6 +186,23 @@ class Stream:
 
     def _frames_in_s(self) -> float:
         return self._samples / self.sample_rate
+
+
+def check_values(signal: NDArray[np.floating]) -> None:
+    """Refuse values that no recording has, before one of them spoils a stream for good.
+
+    Raises:
+        AudioError: If a value is not finite, or beyond 1e12 (full scale is 1, or 2^31 in files of
+            floats that were integers once).
+
+    >>> check_values(np.array([0.5, np.nan]))
+    Traceback (most recent call last):
+    smle.errors.AudioError: the signal holds values that are not finite; repair it first
+    """
+    if (np.abs(signal) <= _LARGEST).all():
+        return
+    what = f"as large as {_LARGEST:.0e}" if np.isfinite(signal).all() else "that are not finite"
+    raise AudioError(f"the signal holds values {what}; repair it first")
 
 
 def expert_number(names: tuple[str, ...], route: str | int) -> int:

@@ -206,11 +206,20 @@ def test_channels_are_routed_and_enhanced_each_for_itself():
         (np.zeros(10), "shape"),
         (np.full((2, 4), np.nan), "finite"),
         (np.full((2, 4), np.inf), "finite"),
+        (np.full((2, 4), 1e19), "as large as"),
     ],
 )
 def test_a_block_that_cannot_be_used_is_refused(block, word):
     with pytest.raises(AudioError, match=word):
         enhancer().stream(16_000, 2).feed(block)
+
+
+def test_what_comes_after_the_largest_values_is_sound():
+    audio = noise(np.random.default_rng(9), 1, 32_000)
+    for network in (RECURRENT, SUBBAND):
+        stream = enhancer(network).stream(16_000, 1)
+        assert np.isfinite(stream.feed(np.full((1, 4_000), 1e12))).all()
+        assert np.isfinite(stream.feed(audio)).all()
 
 
 @pytest.mark.parametrize("rate", [0, 1, 3_999, 4_000_000_000])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import smle
-from smle.errors import AudioError
+from smle.streaming import check_values
 from smle_pedalboard.dry_wet import DryWet
 from smle_pedalboard.layout import ChannelLayout
 from smle_pedalboard.locks import locked
@@ -174,7 +174,7 @@ class SparseExpertEnhancer:
             TypeError: if the input is no float32 or float64 array.
             ValueError: if buffer_size is below 1 or sample_rate is not a whole number.
             RuntimeError: if the channel layout is ambiguous.
-            AudioError: if the rate is none from 4 to 768 kHz, or a value is not finite; the
+            AudioError: if the rate is none from 4 to 768 kHz, or a value is no sample; the
                 stream is then as it was before the call.
         """
         check_call(input_array, sample_rate, buffer_size)
@@ -182,8 +182,7 @@ class SparseExpertEnhancer:
             raise ValueError(f"sample_rate is {sample_rate} Hz: give a whole number.")
         with locked([self]):
             audio = self._layout.read(input_array)
-            if not np.isfinite(audio).all():
-                raise AudioError("the signal holds values that are not finite; repair it first")
+            check_values(audio)
             if audio.shape[0]:
                 spec = (int(sample_rate), audio.shape[0])
                 if reset or spec != self._spec:
