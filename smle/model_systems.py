@@ -201,8 +201,10 @@ def true_expert(
         return value if value in recipe.specialists else None
     snr = conditions.get("snr_db")
     if not isinstance(snr, float):
-        if clean is None or clean.shape != noisy.shape:
+        if clean is None or len(clean) != len(noisy):
             return None
+        length = min(clean.shape[1], noisy.shape[1])
+        clean, noisy = clean[:, :length], noisy[:, :length]
         snr = snr_db_of(clean, noisy - clean, sample_rate=rate)
     levels = tuple(float(level) for level in recipe.clusters.get("levels_db", ()))
     label = Clusters("snr", recipe.specialists, levels_db=levels).label(snr_db=snr)

@@ -120,6 +120,7 @@ def test_the_true_expert_follows_from_what_was_clustered(clusters, conditions, e
 def test_the_true_expert_follows_from_the_measured_snr() -> None:
     made = recipe(clusters={"by": "snr", "levels_db": [-20, 0, 60]})
     assert true_expert(made, {}, CLEAN + 0.001 * NOISY, CLEAN, RATE_HZ) == "three"
+    assert true_expert(made, {}, CLEAN + 0.001 * NOISY, CLEAN[:, :-50], RATE_HZ) == "three"
     assert true_expert(made, {}, NOISY, None, RATE_HZ) is None
 
 
