@@ -79,6 +79,9 @@ class TrainingConfig:
         specialists_start: "generalist" fine-tunes it on each cluster; "trunk" takes it from where
             its learning rate began to fall, so that with as many steps as that fall took each
             specialist has been trained as long as the generalist; "fresh" begins anew.
+        specialists_share: Share of their own weights that specialists keep at the end; the rest are
+            the generalist's. Networks that branched off one trunk may be averaged, and the mean
+            can be better than either (M. Wortsman et al., 2022, WiSE-FT).
         gate_target: The gate learns the mixture's "cluster", as in the papers, or after that also
             to choose the specialist whose loss on it is "least".
         clip_norm: Largest norm of a gradient.
@@ -89,6 +92,7 @@ class TrainingConfig:
     seed: int = 1
     loss: Literal["si-sdr", "si-sdr+spectral"] = "si-sdr+spectral"
     specialists_start: Literal["generalist", "trunk", "fresh"] = "generalist"
+    specialists_share: float = 1.0
     gate_target: Literal["cluster", "least"] = "cluster"
     clip_norm: float = 1.0
     mixed_precision: bool = False
@@ -143,6 +147,12 @@ class Recipe:
             raise RecipeError(
                 f"network.kind 'subband' with {self.spectral.n_bins} bins; its bands need "
                 f"{N_BINS}, so use 16000 Hz with a window of 0.032 s"
+            )
+        share = self.training.specialists_share
+        if not 0 < share <= 1 or (share < 1 and not self.generalist):
+            raise RecipeError(
+                f"training.specialists_share is {share}; choose a share above 0 and up to 1, and "
+                "below 1 only with generalist = true"
             )
         if self.start_name not in self.expert_names:
             raise RecipeError(

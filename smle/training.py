@@ -122,6 +122,18 @@ class _Trainer:
                 resume=self.resume,
                 watch=self.watch,
             )
+        last = "finetune" if self.config.finetune.steps else "specialists"
+        if stage == last:
+            self._average_specialists()
+
+    def _average_specialists(self) -> None:
+        """Give the specialists, as their last stage left them, their share of the generalist."""
+        generalist = self.mixture.generalist
+        if generalist is None:
+            return
+        for specialist in self.mixture.specialists:
+            for own, common in zip(specialist.parameters(), generalist.parameters(), strict=True):
+                own.data.lerp_(common.data, 1 - self.config.specialists_share)
 
     def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
         training, validation = (self.data.dataset(held_out=h) for h in (False, True))

@@ -163,6 +163,25 @@ def test_branching_off_needs_the_trunk(tmp_path, material):
         run(tmp_path / "run", material, text, stages=("specialists",))
 
 
+def test_specialists_end_as_their_share_of_themselves_and_the_generalist(tmp_path, material):
+    text = RECIPE.replace(
+        "[training.generalist]", "[training]\nspecialists_share = 0.25\n[training.generalist]"
+    )
+    alone = load_model(run(tmp_path / "alone", material, RECIPE))
+    shared = load_model(run(tmp_path / "shared", material, text))
+    again = load_model(run(tmp_path / "shared", material, text, resume=True))
+    generalist = alone.generalist.state_dict()
+    for own, mean, same in zip(
+        alone.specialists, shared.specialists, again.specialists, strict=True
+    ):
+        for name, weight in own.state_dict().items():
+            expected = 0.25 * weight + 0.75 * generalist[name]
+            torch.testing.assert_close(mean.state_dict()[name], expected)
+            assert torch.equal(same.state_dict()[name], mean.state_dict()[name])
+    for name, weight in alone.gate.state_dict().items():
+        assert torch.equal(shared.gate.state_dict()[name], weight)
+
+
 def test_hard_finetuning_trains_the_specialist_that_the_gate_chooses_and_no_other(
     tmp_path, material
 ):
