@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from smle.jobs import Plan
     from smle.sessions import BatchOptions
 
-WORTH_MORE_PROCESSES_BYTES = 20_000_000
+WORTH_MORE_PROCESSES_BYTES = 8_000_000
 FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 
 
