@@ -169,6 +169,17 @@ def sigmoid(x: Array) -> Array:
     return cast("Array", y)
 
 
+def softmax(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Positive shares over the last axis that add up to 1, in the precision given.
+
+    >>> softmax(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
+    """
+    odds = np.exp(x - x.max(-1, keepdims=True))
+    shares: NDArray[np.floating] = odds / odds.sum(-1, keepdims=True)
+    return shares
+
+
 def _recurrent_weights(weights: Weights, name: str, index: int, gates: int) -> list[Array]:
     """Matrices from the input and from the hidden state (gates, inputs, size), and their biases.
 

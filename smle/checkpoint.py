@@ -10,7 +10,7 @@ from safetensors.torch import save as serialise
 from smle.mixture import Mixture
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.model_weights import read_model
-from smle.whole_files import write_whole as write_whole
+from smle.whole_files import write_whole
 
 
 def load_model(folder: Path) -> Mixture:

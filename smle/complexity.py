@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from smle.bands import N_BANDS
 from smle.recipe import Recipe
-from smle.weight_shapes import Shapes, gate_shapes, network_shapes
+from smle.weight_shapes import Shapes, count_parameters, gate_shapes, network_shapes
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def complexity(recipe: Recipe) -> Complexity:
     bins, specialists = recipe.spectral.n_bins, len(recipe.specialists)
     network = network_shapes(recipe.network, bins)
     gate = gate_shapes(recipe.gate, bins, specialists)
-    one, listening = _parameters(network), _parameters(gate)
+    one, listening = count_parameters(network), count_parameters(gate)
     rate = recipe.spectral.frames_per_s / 1e6
     one_macs, gate_macs = macs_per_frame(network) * rate, macs_per_frame(gate) * rate
     return Complexity(
@@ -62,7 +62,3 @@ def macs_per_frame(shapes: Shapes) -> int:
 
 def _runs_in_each_band(name: str) -> bool:
     return ".band_" in name or name.startswith("channel_output")
-
-
-def _parameters(shapes: Shapes) -> int:
-    return sum(math.prod(shape) for shape in shapes.values())

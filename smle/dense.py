@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from smle.array_layers import softmax
 from smle.array_mixture import ArrayMixture
 from smle.streaming import Stream
 
@@ -97,7 +98,5 @@ def enhance_densely(
     Returns:
         The estimate, shape (channels, time).
     """
-    odds = np.exp(alpha * (logits - logits.max(-1, keepdims=True)))
-    weights = odds / odds.sum(-1, keepdims=True)
-    masker = _SoftMasker(mixture, weights.astype(np.float32))
+    masker = _SoftMasker(mixture, softmax(alpha * logits).astype(np.float32))
     return _MaskedStream(mixture, sample_rate, len(audio), masker).whole(audio)

@@ -87,15 +87,10 @@ class Gate(nn.Module):
         removed = ((1 - mask).square() * power).mean(-1)
         values = torch.stack([kept, removed, torch.ones_like(kept)], -1)  # (rows, frames, 3)
         running, after = self.balance_mean.biased(values, means)
-        return balance_features(running), after
-
-
-def balance_features(means: Tensor) -> Tensor:
-    """Features (..., 5) of running means of kept and removed power and of ones (..., 3)."""
-    logs = torch.log(means[..., :2] + POWER_FLOOR)
-    balance, heard = logs[..., 0] - logs[..., 1], means[..., 2]
-    square = balance.square() / 4
-    return torch.stack([balance, square, heard, heard * balance, heard * square], -1)
+        logs = torch.log(running[..., :2] + POWER_FLOOR)
+        balance, heard = logs[..., 0] - logs[..., 1], running[..., 2]
+        square = balance.square() / 4
+        return torch.stack([balance, square, heard, heard * balance, heard * square], -1), after
 
 
 def soft_routing(logits: Tensor, alpha: float) -> Tensor:

@@ -117,11 +117,14 @@ def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
     window = torch.hann_window(n_fft, device=signal.device)
     spectrum = torch.stft(signal, n_fft, n_fft // 2, window=window, return_complex=True)
     unit = window.square().sum().sqrt()
-    return _compress(spectrum / unit)[0]
+    return _power(spectrum / unit) ** (_COMPRESSION / 2)
 
 
 def _compress(spectrum: Tensor) -> tuple[Tensor, Tensor]:
-    parts = torch.view_as_real(spectrum)
-    power = parts.square().sum(-1) + 1e-8
+    parts, power = torch.view_as_real(spectrum), _power(spectrum)
     magnitude = power ** (_COMPRESSION / 2)
     return magnitude, parts * (magnitude * torch.rsqrt(power))[..., None]
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    return torch.view_as_real(spectrum).square().sum(-1) + 1e-8

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smle.array_layers import softmax
 from smle.clusters import UNKNOWN, Clusters
 from smle.errors import CorpusError
 from smle.metrics import si_sdr_db
@@ -234,9 +235,7 @@ def _margin(logits: NDArray[np.float64]) -> float:
 
 
 def _entropy_bit(logits: NDArray[np.float64]) -> float:
-    mean = logits.mean(axis=0)
-    odds = np.exp(mean - mean.max())
-    shares = odds / odds.sum()
+    shares = softmax(logits.mean(axis=0))
     return float(-(shares * np.log2(np.maximum(shares, 1e-300))).sum())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from smle.errors import ModelError, RecipeError
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.recipe import Recipe, read_recipe
-from smle.weight_shapes import weight_shapes
+from smle.weight_shapes import count_parameters, weight_shapes
 
 _MAX_PARAMETERS = 200_000_000
 
@@ -37,7 +36,7 @@ def read_model(folder: Path) -> tuple[Recipe, dict[str, NDArray[np.float32]]]:
     except RecipeError as error:
         raise ModelError(f"model {folder}: {error}") from None
     shapes = weight_shapes(recipe)
-    parameters = sum(math.prod(shape) for shape in shapes.values())
+    parameters = count_parameters(shapes)
     if parameters > _MAX_PARAMETERS:
         raise ModelError(
             f"model {folder}: its recipe asks for {parameters} parameters; "

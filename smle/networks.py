@@ -9,8 +9,6 @@ its own, name it in `NetworkConfig.kind` and in `build_network`, and give it a t
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
@@ -19,18 +17,6 @@ from smle.subband import SubbandNetwork
 
 State = tuple[Tensor, ...]
 """What a network carries from frame to frame; rows come first in every tensor."""
-
-
-class MaskEstimator(Protocol):
-    """What the rest of the system asks of a network."""
-
-    def __call__(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """Estimate the mask of more frames."""
-        ...
-
-    def start(self, rows: int) -> State:
-        """The state before the first frame."""
-        ...
 
 
 class RecurrentNetwork(nn.Module):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smle.array_layers import softmax
 from smle.config import RoutingConfig
 
 # While little has been heard, decisions come at these parts of a segment.
@@ -149,8 +150,7 @@ def decide(
     >>> [d.expert for d in decide(np.array([[0.0, 0.9], [0.0, 1.1]]), [0, 0], config, None)]
     [0, 1]
     """
-    odds = np.exp(evidence - evidence.max(-1, keepdims=True))
-    probabilities = (odds / odds.sum(-1, keepdims=True)).tolist()
+    probabilities = softmax(evidence).tolist()
     decisions = []
     for logits, probability, now in zip(evidence.tolist(), probabilities, current, strict=True):
         best = max(range(len(logits)), key=logits.__getitem__)

@@ -41,7 +41,6 @@ class Stft:
     def __init__(
         self, config: SpectralConfig, sample_rate: int, device: torch.device | str = "cpu"
     ) -> None:
-        self.sample_rate = sample_rate
         self.hop_length = hop_length_at(sample_rate, config.hop_s)
         self.n_fft = self.hop_length * round(config.window_s / config.hop_s)
         self.overlap = self.n_fft - self.hop_length
@@ -125,10 +124,6 @@ class RunningMean:
             The mean after each frame (rows, frames, features), and the new state.
         """
         count = values.shape[1]
-        if count == 1:  # as below, without the cost of it
-            latest = self.decay * state.mean + (1 - self.decay) * values[:, 0]
-            unbiased = latest / (1 - self.decay ** (state.frames + 1))
-            return unbiased[:, None], MeanState(latest, state.frames + 1)
         biased, latest = self.biased(values, state.mean)
         step = torch.arange(count, device=values.device)
         seen = 1 - self.decay ** (step.double() + 1 + state.frames)

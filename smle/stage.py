@@ -19,12 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from smle.checkpoint import write_whole
 from smle.dataset import Batch
 from smle.distributed import average_gradients, is_main_process
 from smle.errors import ModelError
 from smle.optimisers import optimisers_for
 from smle.recipe import StageConfig
+from smle.whole_files import write_whole
 
 _WARM_UP_STEPS = 100
 _SECONDS_BETWEEN_CHECKPOINTS = 120.0

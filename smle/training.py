@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from smle.checkpoint import load_model, save_model, write_whole
+from smle.checkpoint import load_model, save_model
 from smle.distributed import is_main_process, join_processes, wait_for_all
 from smle.errors import ModelError
 from smle.mixture import Mixture
@@ -28,6 +28,7 @@ from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.spectra import Spectra
 from smle.stage import Objective, Watch, run_stage, trunk_path
 from smle.training_data import Material, TrainingData
+from smle.whole_files import write_whole
 
 Stage = Literal["generalist", "gate", "specialists", "finetune"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from smle.bands import BAND_GROUPS, N_BANDS, N_BINS
 from smle.config import GateConfig, NetworkConfig
 from smle.gate_balance import BALANCE_FEATURES
@@ -30,6 +32,11 @@ def weight_shapes(recipe: Recipe) -> Shapes:
     if recipe.generalist:
         shapes |= {f"generalist.{name}": shape for name, shape in network.items()}
     return shapes
+
+
+def count_parameters(shapes: Shapes) -> int:
+    """How many numbers arrays of these shapes hold."""
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def network_shapes(config: NetworkConfig, n_bins: int) -> Shapes:
