@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
@@ -52,12 +51,9 @@ class _Worker:
     """The work of one task, sent to whichever process does it."""
 
     model: str
-    parent: int | None
     progress: Progress | None = None
 
     def __call__(self, task: Task) -> list[_Made]:
-        if self.parent is not None and os.getppid() != self.parent:
-            os._exit(1)  # the batch was killed; a later one does the rest
         enhancer = cached_enhancer(self.model)
         before = {job: _identity(job.input) for job in task.open_jobs}
         progress = self.progress or (lambda seconds: None)
@@ -113,11 +109,7 @@ def run_batch(
     except OSError as error:
         raise AudioError(f"{shown(out)}: cannot be made ({error.strerror})") from error
     local = options.scheduler is None
-    worker = _Worker(
-        options.model,
-        parent=os.getpid() if local and options.jobs > 1 else None,
-        progress=progress if local and options.jobs == 1 else None,
-    )
+    worker = _Worker(options.model, progress if local and options.jobs == 1 else None)
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger(out))
         folders = {job.output.parent for job in plan.jobs}
