@@ -67,6 +67,21 @@ def dnsmos(estimate: ArrayLike, sample_rate: int) -> tuple[float, float, float, 
     return float(means[0]), float(means[1]), float(means[2]), float(means[3])
 
 
+def network_file(name: str) -> Path:
+    """Return where the wheel of `speechmos` keeps a network.
+
+    Args:
+        name: Path inside the package.
+
+    Raises:
+        MetricError: If the package is missing.
+    """
+    spec = find_spec("speechmos")
+    if spec is None or spec.origin is None:
+        raise MetricError("ratings need the package speechmos; pip install 'smle[eval]'")
+    return Path(spec.origin).parent / name
+
+
 def mel_spectrogram(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mel spectrogram that the P.808 network hears.
 
@@ -104,13 +119,9 @@ def _sessions() -> tuple[InferenceSession, InferenceSession]:
     """Return the P.835 and the P.808 network, on one thread: files run in parallel, not layers."""
     import onnxruntime
 
-    spec = find_spec("speechmos")
-    if spec is None or spec.origin is None:
-        raise MetricError("dnsmos needs the package speechmos; pip install 'smle[eval]'")
-    folder = Path(spec.origin).parent / "dnsmos_models"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return (
-        onnxruntime.InferenceSession(folder / "sig_bak_ovr.onnx", options),
-        onnxruntime.InferenceSession(folder / "model_v8.onnx", options),
+        onnxruntime.InferenceSession(network_file("dnsmos_models/sig_bak_ovr.onnx"), options),
+        onnxruntime.InferenceSession(network_file("dnsmos_models/model_v8.onnx"), options),
     )

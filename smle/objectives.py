@@ -149,8 +149,9 @@ def finetune_objective(
 
 
 def routed_objective(
+    name: str,
     mixture: Mixture,
-    config: FinetuneConfig,
+    batch_size: int,
     training: MixtureDataset,
     validation: MixtureDataset,
     spectra: Spectra,
@@ -170,9 +171,7 @@ def routed_objective(
             for name, part in zip(mixture.recipe.specialists, share.tolist(), strict=True)
         }
 
-    return _objective(
-        "finetune", mixture.specialists, loss, training, validation, config.batch_size, spectra
-    )
+    return _objective(name, mixture.specialists, loss, training, validation, batch_size, spectra)
 
 
 Loss = Callable[[nn.Module, Batch, int], LossAndFigures]

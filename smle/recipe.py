@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from smle.config import (
 from smle.errors import RecipeError
 
 FORMAT = 1
+LISTENING_RATE_HZ = 16_000
 _MAX_RECIPE_BYTES = 1_000_000
 _MAX_SPECIALISTS = 64
 AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
@@ -85,6 +87,8 @@ class TrainingConfig:
         gate_target: The gate learns the mixture's "cluster", as in the papers, or after that also
             to choose the specialist whose loss on it is "least".
         clip_norm: Largest norm of a gradient.
+        polish: The last stage, in which networks learn how they sound: the generalist, and each
+            specialist on what the gate sends to it. Its `batch_size` is one network's.
         mixed_precision: Run the networks in bfloat16, weights and losses in float32; quicker on
             GPUs, and on CPUs that know the type.
     """
@@ -100,6 +104,7 @@ class TrainingConfig:
     specialists: StageConfig = field(default_factory=StageConfig)
     gate: StageConfig = field(default_factory=StageConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    polish: StageConfig = field(default_factory=partial(StageConfig, steps=0))
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,11 @@ class Recipe:
             raise RecipeError(
                 f"training.specialists_share is {share}; choose a share above 0 and up to 1, and "
                 "below 1 only with generalist = true"
+            )
+        if self.training.polish.steps and self.spectral.sample_rate != LISTENING_RATE_HZ:
+            raise RecipeError(
+                f"training.polish listens at {LISTENING_RATE_HZ} Hz, and spectral.sample_rate is "
+                f"{self.spectral.sample_rate}; give it 0 steps"
             )
         if self.start_name not in self.expert_names:
             raise RecipeError(

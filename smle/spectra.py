@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smle.dataset import Batch
+from smle.listening_loss import ListeningLoss
 from smle.losses import EnhancementLoss
 from smle.recipe import Recipe
 from smle.spectral import Features, Stft
@@ -18,13 +19,17 @@ class Spectra:
     Args:
         recipe: Spectra and loss.
         device: Where the networks are.
+        listening: What estimates are judged by as well, if anything.
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, device: torch.device, listening: ListeningLoss | None = None
+    ) -> None:
         self.device = device
         self.stft = Stft(recipe.spectral, recipe.spectral.sample_rate, device)
         self._features = Features(recipe.spectral)
         self._loss = EnhancementLoss(recipe.training.loss)
+        self._listening = listening
         self._mixed_precision = recipe.training.mixed_precision
 
     def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -54,7 +59,9 @@ class Spectra:
         estimate = estimate[:, self.stft.overlap :][:, :samples]
         clean = batch.clean.to(self.device)[:, : estimate.shape[1]]
         level = batch.noisy.to(self.device).square().mean(1).sqrt()
-        return self._loss(estimate, clean, estimate_spectrum, self._spectrum(batch.clean), level)
+        clean_spectrum = self._spectrum(batch.clean)
+        loss = self._loss(estimate, clean, estimate_spectrum, clean_spectrum, level)
+        return loss if self._listening is None else loss + self._listening(estimate, clean)
 
     def _spectrum(self, signal: Tensor) -> Tensor:
         overlap = self.stft.overlap

@@ -1,4 +1,4 @@
-"""Training a mixture from plain folders: generalist, specialists, gate, then all together."""
+"""Training a mixture from plain folders, stage by stage."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from smle.checkpoint import load_model, save_model
+from smle.dataset import MixtureDataset
 from smle.distributed import is_main_process, join_processes, wait_for_all
 from smle.errors import ModelError
+from smle.listening_loss import ListeningLoss
 from smle.mixture import Mixture
 from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
 from smle.objectives import (
@@ -30,8 +32,8 @@ from smle.stage import Objective, Watch, run_stage, trunk_path
 from smle.training_data import Material, TrainingData
 from smle.whole_files import write_whole
 
-Stage = Literal["generalist", "gate", "specialists", "finetune"]
-STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune")
+Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
+STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune", "polish")
 MODEL_FOLDER = "model"
 _CHECKPOINTS = "checkpoints"
 
@@ -152,10 +154,38 @@ class _Trainer:
             return [lambda: gate_objective(mixture, training, validation, config, spectra)]
         if stage == "finetune":
             finetune = self.config.finetune
-            make = routed_objective if finetune.routing == "hard" else finetune_objective
-            return [lambda: make(mixture, finetune, training, validation, spectra)]
+            if finetune.routing == "hard":
+                return [
+                    lambda: routed_objective(
+                        "finetune", mixture, size, training, validation, spectra
+                    )
+                ]
+            return [lambda: finetune_objective(mixture, finetune, training, validation, spectra)]
+        if stage == "polish":
+            return self._polish(training, validation, size)
         indices = range(len(mixture.specialists))
         return [partial(self._specialist, index, size) for index in indices]
+
+    def _polish(
+        self, training: MixtureDataset, validation: MixtureDataset, size: int
+    ) -> list[Callable[[], Objective]]:
+        mixture, device = self.mixture, self.spectra.device
+        spectra = Spectra(mixture.recipe, device, ListeningLoss(device))
+        generalist = mixture.generalist
+        objectives = []
+        if generalist is not None:
+            objectives.append(
+                lambda: network_objective(
+                    "polish-generalist", generalist, training, validation, size, spectra
+                )
+            )
+        size *= len(mixture.specialists)
+        objectives.append(
+            lambda: routed_objective(
+                "polish-specialists", mixture, size, training, validation, spectra
+            )
+        )
+        return objectives
 
     def _specialist(self, index: int, batch_size: int) -> Objective:
         specialist = self.mixture.experts[index]

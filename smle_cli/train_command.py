@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from smle.stage import Progress, Watch
 
-STAGES = ("all", "generalist", "specialists", "gate", "finetune")
+STAGES = ("all", "generalist", "specialists", "gate", "finetune", "polish")
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 

@@ -135,6 +135,17 @@ def test_every_stage_changes_what_it_trains_and_nothing_else(tmp_path, material)
     assert changed("gate", "finetune") == {"gate", "specialists"}
 
 
+def test_polishing_trains_all_networks_and_not_the_gate(tmp_path, material):
+    pytest.importorskip("onnx")
+    pytest.importorskip("speechmos")
+    polish = "[training.polish]\nsteps = 4\nbatch_size = 2\nvalidate_every_steps = 4\n"
+    text = RECIPE.replace("[training.generalist]", f"{polish}[training.generalist]")
+    before = weights(run(tmp_path / "run", material, text, stages=("generalist", "gate")))
+    after = weights(run(tmp_path / "run", material, text, stages=("polish",), resume=True))
+    changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert {name.split(".")[0] for name in changed} == {"generalist", "specialists"}
+
+
 def test_specialists_branch_off_where_the_generalist_began_to_settle(tmp_path, material):
     """Of no steps of their own, and so with the very weights of the trunk."""
     text = RECIPE.replace("[training.generalist]\n", "[training.generalist]\ndecay = 0.5\n")
