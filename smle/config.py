@@ -122,7 +122,6 @@ class RoutingConfig:
         evidence_s: Time constant of the forgetting mean over logits, in seconds.
         margin: A switch needs this much more mean logit than the running specialist has.
         confidence: Below this probability of the choice the generalist runs, if there is one.
-        warm_up_s: Past that an incoming specialist hears before it is heard, in seconds.
         fade_s: Seconds over which masks cross-fade at a switch.
     """
 
@@ -130,7 +129,6 @@ class RoutingConfig:
     evidence_s: float = 1.0
     margin: float = 0.5
     confidence: float = 0.0
-    warm_up_s: float = 1.0
     fade_s: float = 0.064
 
     def __post_init__(self) -> None:
@@ -138,7 +136,6 @@ class RoutingConfig:
         _within("routing.evidence_s", self.evidence_s, 0.05, 600.0)
         _within("routing.margin", self.margin, 0.0, 100.0)
         _within("routing.confidence", self.confidence, 0.0, 1.0)
-        _within("routing.warm_up_s", self.warm_up_s, 0.0, 10.0)
         _within("routing.fade_s", self.fade_s, 0.0, self.segment_s / 2)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +20,9 @@ Route = Sequence[int] | None
 class RoutedMasker:
     """Follows independent rows (channels, files of a batch) and masks their frames.
 
-    A row's expert is the only one that runs on it, except at a switch: the new expert hears the
-    frames just past, some with each new one, until it has caught up, then the masks of both are
-    cross-faded.
+    A row's expert is the only one that runs on it, except while the masks of two are cross-faded
+    at a switch. The new expert goes on from the state of the one before: experts that branched off
+    one network understand each other's, and so nothing that was heard is lost.
 
     Args:
         mixture: Gate and experts.
@@ -35,14 +34,12 @@ class RoutedMasker:
         recipe = mixture.recipe
         rate = recipe.spectral.frames_per_s
         self._config = recipe.routing
-        self._n_bins = recipe.spectral.n_bins
         self._seconds_per_frame = recipe.spectral.hop_s
         self._experts = mixture.experts
         self._names = mixture.expert_names
         self._gate = mixture.gate
         self._generalist = len(self._names) - 1 if recipe.generalist else None
         self._times = DecisionTimes(recipe.routing, rate)
-        self._warm_up_frames = round(recipe.routing.warm_up_s * rate)
         self._fade_frames = round(recipe.routing.fade_s * rate)
         self._evidence = ArrayRunningMean(recipe.routing.evidence_s * rate)
 
@@ -52,9 +49,6 @@ class RoutedMasker:
         self._route = route
         self._gate_state = self._gate.start(rows)
         self._evidence_state = self._evidence.start(rows, n_specialists)
-        # Pieces of features (rows, frames, bins) that cover the last warm_up_frames.
-        self._past: deque[Array] = deque()
-        self._past_frames = 0
         first = self._names.index(recipe.start_name)
         self._current = [first] * rows if route is None else list(route)
         self._running: list[_Group] = []  # one for each expert that runs
@@ -62,8 +56,6 @@ class RoutedMasker:
             own = [row for row in range(rows) if self._current[row] == expert]
             start = self._experts[expert].start(len(own))
             self._running.append(self._group(expert, [(own, start)]))
-        self._coming: list[_Coming] = []  # which hear the past
-        self._due = 0  # the frame with which they have caught up
         self._leaving: list[_Group] = []  # whose masks fade out
         self._faded_frames = 0
         unsure = Decision(first, 1 / n_specialists, 0.0)
@@ -94,8 +86,6 @@ class RoutedMasker:
         masks, at = [], 0
         while at < features.shape[1]:
             self._take_up_route()
-            if self._coming and self._frame == self._due:
-                self._switch()
             stop = min(features.shape[1], at + self._frames_to_next_event())
             part = features[:, at:stop]
             masks.append(self._advance(part))
@@ -127,8 +117,6 @@ class RoutedMasker:
 
     def _frames_to_next_event(self) -> int:
         ahead = self._times.next_after(self._frame) - self._frame
-        if self._coming:
-            ahead = min(ahead, self._due - self._frame)
         if self._leaving:
             ahead = min(ahead, self._fade_frames - self._faded_frames)
         return ahead
@@ -137,69 +125,35 @@ class RoutedMasker:
         """Let the gate hear the frames that were just masked, and decide if it is time."""
         due = self._times.next_after(self._frame)
         self._frame += features.shape[1]
-        self._remember(features)
         if self._route is not None:
             return
         logits, self._gate_state = self._gate(features, mask, self._gate_state)
         evidence, self._evidence_state = self._evidence(logits, self._evidence_state)
-        if self._frame == due and not self._coming and not self._leaving:
+        if self._frame == due and not self._leaving:
             decisions = decide(evidence[:, -1], self._current, self._config, self._generalist)
             self._decisions.append((self._frame, decisions))
-            self._call([d.expert for d in decisions])
+            self._switch([d.expert for d in decisions])
 
     def _take_up_route(self) -> None:
-        if self._route is None or self._coming or self._leaving:
-            return
-        if list(self._route) == self._current:
+        if self._route is None or self._leaving or list(self._route) == self._current:
             return
         sure = [Decision(expert, 1.0, 0.0) for expert in self._route]
         self._decisions.append((self._frame, sure))
-        self._call(list(self._route))
+        self._switch(list(self._route))
 
-    def _call(self, wanted: list[int]) -> None:
-        """Let the experts that are wanted and do not run yet begin to hear the past."""
-        for expert in sorted(set(wanted)):
-            rows = [r for r in range(self.rows) if wanted[r] == expert != self._current[r]]
-            if rows:
-                group = self._group(expert, [(rows, self._experts[expert].start(len(rows)))])
-                self._coming.append(_Coming(group, self._recent(rows)))
-        self._due = self._frame + self._times.catch_up_frames(self._frame)
-
-    def _switch(self) -> None:
-        """Let the experts that have caught up run, and those that leave fade out."""
-        wanted = list(self._current)
-        for coming in self._coming:
-            for row in coming.group.rows:
-                wanted[row] = coming.group.expert
-        groups: dict[int, list[tuple[list[int], ArrayState]]] = {}
+    def _switch(self, wanted: list[int]) -> None:
+        """Let the experts that are wanted go on from where those that run are."""
+        parts: dict[int, list[tuple[list[int], ArrayState]]] = {}
         self._leaving = []
         for group in self._running:
-            stay = [i for i, row in enumerate(group.rows) if wanted[row] == group.expert]
-            leave = [i for i, row in enumerate(group.rows) if wanted[row] != group.expert]
-            if stay:
-                groups[group.expert] = [group.part(stay)]
-            if leave and self._fade_frames:
-                self._leaving.append(self._group(group.expert, [group.part(leave)]))
-        for coming in self._coming:
-            group = coming.group
-            groups.setdefault(group.expert, []).append((group.rows, group.state))
-        self._running = [self._group(expert, parts) for expert, parts in groups.items()]
+            for expert in sorted({wanted[row] for row in group.rows}):
+                part = group.part([i for i, row in enumerate(group.rows) if wanted[row] == expert])
+                parts.setdefault(expert, []).append(part)
+                if expert != group.expert and self._fade_frames:
+                    self._leaving.append(self._group(group.expert, [part]))
+        self._running = [self._group(expert, own) for expert, own in sorted(parts.items())]
         self._current = wanted
-        self._coming = []
         self._faded_frames = 0
-
-    def _recent(self, rows: list[int]) -> Array:
-        """The past that an expert on its way has to hear (rows, frames, bins)."""
-        count = min(self._frame, self._warm_up_frames)
-        if not count:
-            return np.empty((len(rows), 0, self._n_bins), np.float32)
-        return np.concatenate(self._past, 1)[rows, -count:]
-
-    def _remember(self, features: Array) -> None:
-        self._past.append(features)
-        self._past_frames += features.shape[1]
-        while self._past and (self._past_frames - self._past[0].shape[1] >= self._warm_up_frames):
-            self._past_frames -= self._past.popleft().shape[1]
 
     def _advance(self, features: Array) -> Array:
         """Mask frames between two events."""
@@ -210,8 +164,6 @@ class RoutedMasker:
                 mask = part
             else:
                 mask[group.index] = part
-        for coming in self._coming:
-            self._catch_up(coming, features)
         if self._leaving:
             count = features.shape[1]
             steps = np.arange(1, count + 1) + self._faded_frames
@@ -230,16 +182,6 @@ class RoutedMasker:
         own = features if group.index is None else features[group.index]
         mask, group.state = self._experts[group.expert](own, group.state)
         return mask
-
-    def _catch_up(self, coming: _Coming, features: Array) -> None:
-        """Let an expert hear some more of the past, and these new frames in their turn."""
-        group, waiting = coming.group, coming.waiting
-        own = features if group.index is None else features[group.index]
-        waiting = np.concatenate([waiting, own], 1)
-        count = (self._times.warm_up_pace + 1) * features.shape[1]
-        if waiting.shape[1]:
-            _, group.state = self._experts[group.expert](waiting[:, :count], group.state)
-        coming.waiting = waiting[:, count:]
 
     def _group(self, expert: int, parts: list[tuple[list[int], ArrayState]]) -> _Group:
         rows = [row for part, _ in parts for row in part]
@@ -260,11 +202,3 @@ class _Group:
     def part(self, places: list[int]) -> tuple[list[int], ArrayState]:
         """Some of the rows, by their place in the group, and their state."""
         return [self.rows[i] for i in places], tuple(s[places] for s in self.state)
-
-
-@dataclass
-class _Coming:
-    """An expert on its way, and what it has not heard yet (rows, frames, bins)."""
-
-    group: _Group
-    waiting: Array

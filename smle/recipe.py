@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +71,28 @@ class FinetuneConfig(StageConfig):
 
 
 @dataclass(frozen=True)
+class PolishConfig(StageConfig):
+    """The last stage, in which networks learn how they sound (`smle.listening_loss`).
+
+    The generalist learns on all mixtures, each specialist on those that the gate sends to it;
+    `batch_size` is one network's.
+
+    Args:
+        share: Share of the polished weights that networks keep; the rest are those with which the
+            rate began to fall. The mean sounds nearly as good and stays closer to the clean signal.
+    """
+
+    steps: int = 0
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise RecipeError(
+                f"training.polish.share is {self.share}; choose a share above 0 and up to 1"
+            )
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """Every stage of training, and what they share.
 
@@ -87,8 +108,6 @@ class TrainingConfig:
         gate_target: The gate learns the mixture's "cluster", as in the papers, or after that also
             to choose the specialist whose loss on it is "least".
         clip_norm: Largest norm of a gradient.
-        polish: The last stage, in which networks learn how they sound: the generalist, and each
-            specialist on what the gate sends to it. Its `batch_size` is one network's.
         mixed_precision: Run the networks in bfloat16, weights and losses in float32; quicker on
             GPUs, and on CPUs that know the type.
     """
@@ -104,7 +123,7 @@ class TrainingConfig:
     specialists: StageConfig = field(default_factory=StageConfig)
     gate: StageConfig = field(default_factory=StageConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
-    polish: StageConfig = field(default_factory=partial(StageConfig, steps=0))
+    polish: PolishConfig = field(default_factory=PolishConfig)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,6 @@ from smle.config import RoutingConfig
 
 # While little has been heard, decisions come at these parts of a segment.
 _EARLY_PARTS = (1 / 8, 1 / 4, 1 / 2)
-# An expert that comes hears so many past frames beside each new one, so that no block of a live
-# stream takes long.
-_WARM_UP_PACE = 16
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ class DecisionTimes:
     """The frames after which a decision is due: a few early ones, then every segment.
 
     Args:
-        config: Length of a segment, of the past that a new expert hears, and of a fade.
+        config: Length of a segment and of a fade.
         frames_per_s: Frames in a second.
 
     >>> times = DecisionTimes(RoutingConfig(segment_s=1.0), 62.5)
@@ -97,23 +94,15 @@ class DecisionTimes:
 
     def __init__(self, config: RoutingConfig, frames_per_s: float) -> None:
         self._segment = max(1, math.floor(config.segment_s * frames_per_s))
-        self._warm_up_frames = round(config.warm_up_s * frames_per_s)
         fade = max(1, round(config.fade_s * frames_per_s))
-        # A switch is over before the next decision, so no row's disturbs another's.
-        room = max(1, self._segment - fade)
-        self.warm_up_pace = max(_WARM_UP_PACE, math.ceil(self._warm_up_frames / room))
         self._early: list[int] = []
         for part in _EARLY_PARTS:
             frame = round(part * self._segment)
             before = self._early[-1] if self._early else 0
             next_due = round(2 * part * self._segment)
-            after = fade + self.catch_up_frames(frame)
-            if frame - before >= fade + 1 and next_due - frame >= after:
+            # A fade is over before the next decision, so no row's disturbs another's.
+            if frame - before > fade and next_due - frame >= fade:
                 self._early.append(frame)
-
-    def catch_up_frames(self, frame: int) -> int:
-        """Frames that an expert chosen after so many takes to hear the past beside the present."""
-        return math.ceil(min(frame, self._warm_up_frames) / self.warm_up_pace)
 
     def next_after(self, frame: int) -> int:
         """The first decision due after `frame` frames."""

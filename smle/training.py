@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from smle.checkpoint import load_model, save_model
 from smle.dataset import MixtureDataset
@@ -36,6 +36,7 @@ Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune", "polish")
 MODEL_FOLDER = "model"
 _CHECKPOINTS = "checkpoints"
+_POLISHED_GENERALIST, _POLISHED_SPECIALISTS = "polish-generalist", "polish-specialists"
 
 
 def train(
@@ -128,6 +129,8 @@ class _Trainer:
         last = "finetune" if self.config.finetune.steps else "specialists"
         if stage == last:
             self._average_specialists()
+        if stage == "polish":
+            self._average_polished()
 
     def _average_specialists(self) -> None:
         """Give the specialists, as their last stage left them, their share of the generalist."""
@@ -137,6 +140,16 @@ class _Trainer:
         for specialist in self.mixture.specialists:
             for own, common in zip(specialist.parameters(), generalist.parameters(), strict=True):
                 own.data.lerp_(common.data, 1 - self.config.specialists_share)
+
+    def _average_polished(self) -> None:
+        """Give the networks back a share of what they were before they were polished."""
+        polished: dict[str, nn.Module] = {_POLISHED_SPECIALISTS: self.mixture.specialists}
+        if self.mixture.generalist is not None:
+            polished[_POLISHED_GENERALIST] = self.mixture.generalist
+        for name, module in polished.items():
+            before = load_file(trunk_path(self.folder, name))
+            for key, weight in module.named_parameters():
+                weight.data.lerp_(before[key].to(weight), 1 - self.config.polish.share)
 
     def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
         training, validation = (self.data.dataset(held_out=h) for h in (False, True))
@@ -176,13 +189,13 @@ class _Trainer:
         if generalist is not None:
             objectives.append(
                 lambda: network_objective(
-                    "polish-generalist", generalist, training, validation, size, spectra
+                    _POLISHED_GENERALIST, generalist, training, validation, size, spectra
                 )
             )
         size *= len(mixture.specialists)
         objectives.append(
             lambda: routed_objective(
-                "polish-specialists", mixture, size, training, validation, spectra
+                _POLISHED_SPECIALISTS, mixture, size, training, validation, spectra
             )
         )
         return objectives

@@ -27,7 +27,6 @@ hidden_size = 8
 segment_s = 0.3
 evidence_s = 0.2
 margin = 0.0
-warm_up_s = 0.4
 """
 
 # Makes the golden files; needs packages that the tests do without.

@@ -26,7 +26,7 @@ def recipe(network: NetworkConfig = RECURRENT, **changes: object) -> Recipe:
         generalist=True,
         network=network,
         gate=GateConfig(hidden_size=8, hears_expert=network is not RECURRENT),
-        routing=RoutingConfig(segment_s=0.3, evidence_s=0.2, margin=0.0, warm_up_s=0.4),
+        routing=RoutingConfig(segment_s=0.3, evidence_s=0.2, margin=0.0),
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 

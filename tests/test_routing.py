@@ -49,8 +49,8 @@ def test_frames_in_pieces_are_masked_as_in_one():
     np.testing.assert_allclose(np.concatenate(pieces, 1), whole, atol=1e-6, rtol=0)
 
 
-def test_experts_may_come_without_warm_up_and_without_fade():
-    sudden = RoutingConfig(segment_s=0.2, evidence_s=0.1, margin=0.0, warm_up_s=0.0, fade_s=0.0)
+def test_experts_may_come_without_fade():
+    sudden = RoutingConfig(segment_s=0.2, evidence_s=0.1, margin=0.0, fade_s=0.0)
     model = arrays(mixture(routing=sudden))
     features = loud(2, 60)
     masker = RoutedMasker(model, 2)
@@ -68,17 +68,34 @@ def test_the_mask_of_frames_does_not_depend_on_later_frames():
     assert np.abs(first[:, 70:] - second[:, 70:]).max() > 1e-3
 
 
-def test_after_a_switch_the_mask_is_that_of_the_warmed_up_specialist():
+def test_a_new_expert_goes_on_from_the_state_of_the_one_before():
     model = arrays(mixture())
-    features = loud(1, 100)
-    masker = RoutedMasker(model, 1, route=[0])
+    features = loud(2, 100)
+    masker = RoutedMasker(model, 2, route=[0, 0])
     masker(features[:, :50])
-    masker.route = [1]
+    masker.route = [0, 1]
     after = masker(features[:, 50:])
-    # 0.4 s of warm-up are the 25 frames before the choice; it takes 2 to catch up, and 4 to fade.
-    network = model.experts[1]
-    expected, _ = network(features[:, 25:], network.start(1))
-    np.testing.assert_allclose(after[:, 6:], expected[:, 31:], atol=1e-6, rtol=0)
+    first, second = model.experts[:2]
+    kept, state = first(features[:, :50], first.start(2))
+    kept, _ = first(features[:1, 50:], tuple(part[:1] for part in state))
+    came, _ = second(features[1:, 50:], tuple(part[1:] for part in state))
+    np.testing.assert_allclose(after[:1], kept, atol=1e-6, rtol=0)
+    # The masks of both are cross-faded for 4 frames.
+    np.testing.assert_allclose(after[1:, 4:], came[:, 4:], atol=1e-6, rtol=0)
+
+
+def test_a_switch_between_equal_experts_is_none():
+    """Whatever runs when: equal networks that take turns do what one of them does."""
+    one = mixture()
+    for expert in one.experts:
+        expert.load_state_dict(one.experts[0].state_dict())
+    model = arrays(one)
+    features = loud(2, 130)
+    masker = RoutedMasker(model, 2)
+    routed = masker(features)
+    assert masker.routing(range(2)).switches > 0
+    alone, _ = model.experts[0](features, model.experts[0].start(2))
+    np.testing.assert_allclose(routed, alone, atol=1e-6, rtol=0)
 
 
 def test_the_dominant_expert_ran_longest_over_all_channels():

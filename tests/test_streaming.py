@@ -139,23 +139,20 @@ def test_each_row_runs_one_specialist_only_and_no_other_rows():
     assert frames_run == {0: 100, 1: 0, 2: 100, 3: 0}
 
 
-def test_no_frame_of_a_live_stream_costs_more_than_some():
-    """An expert that comes hears the past little by little."""
-    model = arrays(mixture(routing=RoutingConfig(warm_up_s=2.0)))
+def test_no_frame_of_a_live_stream_runs_more_than_two_experts():
+    model = arrays(mixture(routing=RoutingConfig(segment_s=0.2, evidence_s=0.1, margin=0.0)))
     frames_run = dict.fromkeys(range(4), 0)
     for number, expert in enumerate(model.experts):
         model.experts[number] = Counting(expert, frames_run, number)
-    masker = RoutedMasker(model, 1, route=[0])
+    masker = RoutedMasker(model, 1)
     features = np.random.default_rng(1).random((1, 200, 257), np.float32)
     most = 0
     for frame in range(200):
-        if frame == 150:
-            masker.route = [1]
         before = sum(frames_run.values())
         masker(features[:, [frame]])
         most = max(most, sum(frames_run.values()) - before)
-    assert frames_run[1] == 125 + 50
-    assert 2 < most <= 18
+    assert masker.routing([0]).switches > 0
+    assert most == 2
 
 
 @dataclass

@@ -146,6 +146,22 @@ def test_polishing_trains_all_networks_and_not_the_gate(tmp_path, material):
     assert {name.split(".")[0] for name in changed} == {"generalist", "specialists"}
 
 
+def test_polished_networks_keep_their_share_of_themselves(tmp_path, material):
+    pytest.importorskip("onnx")
+    pytest.importorskip("speechmos")
+    polish = "[training.polish]\nsteps = 4\ndecay = 1.0\nbatch_size = 2\nshare = 0.25\n"
+    text = RECIPE.replace("[training.generalist]", f"{polish}[training.generalist]")
+    plain = text.replace("share = 0.25", "share = 1.0")
+    before = weights(run(tmp_path / "run", material, text, stages=("generalist", "gate")))
+    run(tmp_path / "plain", material, plain, stages=("generalist", "gate"))
+    polished = weights(run(tmp_path / "plain", material, plain, stages=("polish",), resume=True))
+    for _ in range(2):  # a stage that is over and is asked for again changes nothing
+        after = weights(run(tmp_path / "run", material, text, stages=("polish",), resume=True))
+        for name, weight in after.items():
+            expected = 0.75 * before[name] + 0.25 * polished[name]
+            torch.testing.assert_close(weight, expected, atol=1e-6, rtol=1e-4)
+
+
 def test_specialists_branch_off_where_the_generalist_began_to_settle(tmp_path, material):
     """Of no steps of their own, and so with the very weights of the trunk."""
     text = RECIPE.replace("[training.generalist]\n", "[training.generalist]\ndecay = 0.5\n")

@@ -28,7 +28,7 @@ RECIPE = Recipe(
     generalist=True,
     network=NetworkConfig("recurrent", hidden_size=16),
     gate=GateConfig(hidden_size=8),
-    routing=RoutingConfig(segment_s=0.1, evidence_s=0.05, margin=0.0, warm_up_s=0.1, fade_s=0.05),
+    routing=RoutingConfig(segment_s=0.1, evidence_s=0.05, margin=0.0, fade_s=0.05),
 )
 
 
