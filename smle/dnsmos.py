@@ -78,7 +78,7 @@ def network_file(name: str) -> Path:
     """
     spec = find_spec("speechmos")
     if spec is None or spec.origin is None:
-        raise MetricError("ratings need the package speechmos; pip install 'smle[eval]'")
+        raise MetricError("ratings need the package speechmos; pip install speechmos")
     return Path(spec.origin).parent / name
 
 

@@ -82,7 +82,9 @@ def personalised_network(device: torch.device) -> RatingNetwork:
 def _weights(path: Path) -> Iterator[Tensor]:
     """The constants of an ONNX graph, in the order in which its layers use them."""
     if find_spec("onnx") is None:
-        raise ModelError("training by ratings needs the package onnx; pip install 'smle[train]'")
+        raise ModelError(
+            "training.polish needs the package onnx; pip install 'smle[train]', or give it 0 steps"
+        )
     import onnx
     from onnx import numpy_helper
 

@@ -68,10 +68,15 @@ def train(
     Raises:
         RecipeError: If the recipe is wrong or does not fit the clusters.
         CorpusError: If the material cannot be used.
-        ModelError: If the run exists and `resume` is not asked for, or was of another recipe.
+        ModelError: If the run exists and `resume` is not asked for, or was of another recipe, or a
+            package is missing.
     """
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_text(encoding="utf-8")
+    listening = None
+    if "polish" in stages and recipe.training.polish.steps:
+        # Now, so that what it lacks shows before hours of training.
+        listening = ListeningLoss(torch.device(device))
     join_processes()
     if is_main_process():
         _claim(run, text, resume=resume)
@@ -81,7 +86,9 @@ def train(
     data = TrainingData(recipe, material, recipe_path.parent)
     if set(stages) - {"generalist"}:
         data.check_clusters()
-    trainer = _Trainer(mixture, data, run, torch.device(device), resume=resume, watch=watch)
+    trainer = _Trainer(
+        mixture, data, run, torch.device(device), resume=resume, watch=watch, listening=listening
+    )
     for stage in stages:
         trainer.run(stage)
         if is_main_process():
@@ -97,6 +104,7 @@ class _Trainer:
     device: torch.device
     resume: bool
     watch: Watch
+    listening: ListeningLoss | None
 
     def __init__(
         self,
@@ -107,7 +115,9 @@ class _Trainer:
         *,
         resume: bool,
         watch: Watch,
+        listening: ListeningLoss | None,
     ) -> None:
+        self.listening = listening
         self.mixture, self.data, self.resume, self.watch = mixture, data, resume, watch
         self.folder = run / _CHECKPOINTS
         self.config = mixture.recipe.training
@@ -182,8 +192,8 @@ class _Trainer:
     def _polish(
         self, training: MixtureDataset, validation: MixtureDataset, size: int
     ) -> list[Callable[[], Objective]]:
-        mixture, device = self.mixture, self.spectra.device
-        spectra = Spectra(mixture.recipe, device, ListeningLoss(device))
+        mixture = self.mixture
+        spectra = Spectra(mixture.recipe, self.spectra.device, self.listening)
         generalist = mixture.generalist
         objectives = []
         if generalist is not None:

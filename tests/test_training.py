@@ -146,6 +146,19 @@ def test_polishing_trains_all_networks_and_not_the_gate(tmp_path, material):
     assert {name.split(".")[0] for name in changed} == {"generalist", "specialists"}
 
 
+def test_a_package_that_polishing_lacks_shows_before_anything_is_trained(
+    tmp_path, material, monkeypatch
+):
+    pytest.importorskip("speechmos")
+    monkeypatch.setattr("smle.rating_network.find_spec", lambda name: None)
+    text = RECIPE.replace(
+        "[training.generalist]", "[training.polish]\nsteps = 4\n[training.generalist]"
+    )
+    with pytest.raises(ModelError, match="needs the package onnx; pip install"):
+        run(tmp_path / "run", material, text)
+    assert not list((tmp_path / "run").iterdir())
+
+
 def test_polished_networks_keep_their_share_of_themselves(tmp_path, material):
     pytest.importorskip("onnx")
     pytest.importorskip("speechmos")
