@@ -22,7 +22,8 @@ class RoutedMasker:
 
     A row's expert is the only one that runs on it, except while the masks of two are cross-faded
     at a switch. The new expert goes on from the state of the one before: experts that branched off
-    one network understand each other's, and so nothing that was heard is lost.
+    one network understand each other's, and so nothing that was heard is lost. Experts that were
+    trained each from fresh weights do not, and start anew.
 
     Args:
         mixture: Gate and experts.
@@ -40,6 +41,7 @@ class RoutedMasker:
         self._gate = mixture.gate
         self._generalist = len(self._names) - 1 if recipe.generalist else None
         self._times = DecisionTimes(recipe.routing, rate)
+        self._related = recipe.training.specialists_start != "fresh"
         self._fade_frames = round(recipe.routing.fade_s * rate)
         self._evidence = ArrayRunningMean(recipe.routing.evidence_s * rate)
 
@@ -148,9 +150,13 @@ class RoutedMasker:
         for group in self._running:
             for expert in sorted({wanted[row] for row in group.rows}):
                 part = group.part([i for i, row in enumerate(group.rows) if wanted[row] == expert])
-                parts.setdefault(expert, []).append(part)
-                if expert != group.expert and self._fade_frames:
-                    self._leaving.append(self._group(group.expert, [part]))
+                rows, state = part
+                if expert != group.expert:
+                    if self._fade_frames:
+                        self._leaving.append(self._group(group.expert, [part]))
+                    if not self._related:
+                        state = self._experts[expert].start(len(rows))
+                parts.setdefault(expert, []).append((rows, state))
         self._running = [self._group(expert, own) for expert, own in sorted(parts.items())]
         self._current = wanted
         self._faded_frames = 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,19 @@ def test_a_new_expert_goes_on_from_the_state_of_the_one_before():
     np.testing.assert_allclose(after[:1], kept, atol=1e-6, rtol=0)
     # The masks of both are cross-faded for 4 frames.
     np.testing.assert_allclose(after[1:, 4:], came[:, 4:], atol=1e-6, rtol=0)
+
+
+def test_an_expert_of_fresh_weights_starts_anew():
+    model = arrays(mixture())
+    training = replace(model.recipe.training, specialists_start="fresh")
+    model.recipe = replace(model.recipe, training=training)
+    features = loud(1, 100)
+    masker = RoutedMasker(model, 1, route=[0])
+    masker(features[:, :50])
+    masker.route = [1]
+    after = masker(features[:, 50:])
+    alone, _ = model.experts[1](features[:, 50:], model.experts[1].start(1))
+    np.testing.assert_allclose(after[:, 4:], alone[:, 4:], atol=1e-6, rtol=0)
 
 
 def test_a_switch_between_equal_experts_is_none():
