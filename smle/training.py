@@ -202,10 +202,10 @@ class _Trainer:
                     _POLISHED_GENERALIST, generalist, training, validation, size, spectra
                 )
             )
-        size *= len(mixture.specialists)
+        of_all = size * len(mixture.specialists)
         objectives.append(
             lambda: routed_objective(
-                _POLISHED_SPECIALISTS, mixture, size, training, validation, spectra
+                _POLISHED_SPECIALISTS, mixture, of_all, training, validation, spectra
             )
         )
         return objectives

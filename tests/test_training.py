@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from smle.checkpoint import load_model
 from smle.clusters import Clusters, write_clusters
+from smle.dataset import Batch, MixtureDataset
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
@@ -144,6 +145,24 @@ def test_polishing_trains_all_networks_and_not_the_gate(tmp_path, material):
     after = weights(run(tmp_path / "run", material, text, stages=("polish",), resume=True))
     changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
     assert {name.split(".")[0] for name in changed} == {"generalist", "specialists"}
+
+
+def test_polishing_gives_every_network_as_many_mixtures(tmp_path, material, monkeypatch):
+    """The generalist gets a batch, the specialists together one for each of them."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("speechmos")
+    sizes = []
+    batch = MixtureDataset.batch
+
+    def counted(self: MixtureDataset, step: int, size: int, *rest: int) -> Batch:
+        sizes.append(size)
+        return batch(self, step, size, *rest)
+
+    monkeypatch.setattr(MixtureDataset, "batch", counted)
+    polish = "[training.polish]\nsteps = 2\nbatch_size = 3\nvalidate_every_steps = 2\n"
+    text = RECIPE.replace("[training.generalist]", f"{polish}[training.generalist]")
+    run(tmp_path / "run", material, text, stages=("polish",))
+    assert list(dict.fromkeys(sizes)) == [3, 6]
 
 
 def test_a_package_that_polishing_lacks_shows_before_anything_is_trained(
