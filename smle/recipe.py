@@ -102,9 +102,9 @@ class TrainingConfig:
         specialists_start: "generalist" fine-tunes it on each cluster; "trunk" takes it from where
             its learning rate began to fall, so that with as many steps as that fall took each
             specialist has been trained as long as the generalist; "fresh" begins anew.
-        specialists_share: Share of their own weights that specialists keep at the end; the rest are
-            the generalist's. Networks that branched off one trunk may be averaged, and the mean
-            can be better than either (M. Wortsman et al., 2022, WiSE-FT).
+        specialists_share: Share of their own weights that specialists keep after fine-tuning, and
+            after polishing; the rest are the generalist's. Networks that branched off one trunk may
+            be averaged, and the mean can be better than either (M. Wortsman et al., 2022, WiSE-FT).
         gate_target: The gate learns the mixture's "cluster", as in the papers, or after that also
             to choose the specialist whose loss on it is "least".
         clip_norm: Largest norm of a gradient.

@@ -143,7 +143,7 @@ class _Trainer:
             self._average_polished()
 
     def _average_specialists(self) -> None:
-        """Give the specialists, as their last stage left them, their share of the generalist."""
+        """Give the specialists, as a stage left them, their share of the generalist."""
         generalist = self.mixture.generalist
         if generalist is None:
             return
@@ -153,6 +153,7 @@ class _Trainer:
 
     def _average_polished(self) -> None:
         """Give the networks back a share of what they were before they were polished."""
+        self._average_specialists()
         polished: dict[str, nn.Module] = {_POLISHED_SPECIALISTS: self.mixture.specialists}
         if self.mixture.generalist is not None:
             polished[_POLISHED_GENERALIST] = self.mixture.generalist
