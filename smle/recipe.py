@@ -19,7 +19,7 @@ from smle.config import (
 from smle.errors import RecipeError
 
 FORMAT = 1
-LISTENING_RATE_HZ = 16_000
+LISTENING_RATE_HZ, LISTENING_S = 16_000, 0.5
 _MAX_RECIPE_BYTES = 1_000_000
 _MAX_SPECIALISTS = 64
 AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
@@ -182,6 +182,13 @@ class Recipe:
             raise RecipeError(
                 f"training.polish listens at {LISTENING_RATE_HZ} Hz, and spectral.sample_rate is "
                 f"{self.spectral.sample_rate}; give it 0 steps"
+            )
+        length_s = self.mixing.get("segment_s")
+        short = isinstance(length_s, int | float) and length_s < LISTENING_S
+        if self.training.polish.steps and short:
+            raise RecipeError(
+                f"training.polish listens for {LISTENING_S} s, and mixing.segment_s is {length_s}; "
+                "make it longer, or give the stage 0 steps"
             )
         if self.start_name not in self.expert_names:
             raise RecipeError(

@@ -93,13 +93,16 @@ def test_silence_is_not_judged_and_leaves_gradients_finite() -> None:
     assert not estimate.grad[1].any()
 
 
-def test_polishing_needs_the_rate_that_it_listens_at() -> None:
-    table = {
-        "format": 1,
-        "name": "telephone",
-        "specialists": ["all"],
-        "spectral": {"sample_rate": 8000},
-        "training": {"polish": {"steps": 10}},
-    }
-    with pytest.raises(RecipeError, match="listens at 16000 Hz"):
+@pytest.mark.parametrize(
+    ("part", "value", "word"),
+    [
+        ("spectral", {"sample_rate": 8000}, "listens at 16000 Hz"),
+        ("mixing", {"segment_s": 0.3}, "segment_s is 0.3"),
+        ("training", {"polish": {"steps": 10, "share": 1.5}}, "share is 1.5"),
+    ],
+)
+def test_polishing_refuses_what_it_cannot_listen_to(part: str, value: object, word: str) -> None:
+    polish = {"polish": {"steps": 10}}
+    table = {"format": 1, "name": "one", "specialists": ["all"], "training": polish, part: value}
+    with pytest.raises(RecipeError, match=word):
         parse_recipe(table)
