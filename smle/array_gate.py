@@ -53,14 +53,14 @@ class ArrayGate:
         if self.hears_expert:
             balance, means = self._balance(features, mask, means)
             features = np.concatenate([features, balance], -1)
-        x = silu(self._input(features.transpose(1, 0, 2)))
+        x = silu(self._input(features.transpose(1, 2, 0)))
         after = np.empty_like(before)
         for index, layer in enumerate(self._layers):
-            x, after[:, index] = layer(x, before[:, index])
-        x = x.transpose(1, 0, 2)
+            x, latest = layer(x, before[:, index].T)
+            after[:, index] = latest.T
         if self.hears_expert:
-            x = np.concatenate([x, balance], -1)
-        return self._output(x), (after, means)
+            x = np.concatenate([x, balance.transpose(1, 2, 0)], 1)
+        return self._output(x).transpose(2, 0, 1), (after, means)
 
     def _balance(self, features: Array, mask: Array, means: Array) -> tuple[Array, Array]:
         """What the balance says (rows, frames, 5), and the new running means."""

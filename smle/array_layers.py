@@ -1,8 +1,8 @@
 """Layers in NumPy: what torch's own compute, without the seconds that importing torch takes.
 
-Signals are time-major here, (frames, rows, features), and gates come first, so that what a
-recurrence works on, frame by frame, are whole pieces of memory. sigmoid(v) = (1 + tanh(v / 2)) / 2:
-with weights halved in advance, one tanh serves all gates of a recurrent layer.
+Signals are (frames, features, rows) here: weights multiply from the left, and the gates of a
+recurrence, frame by frame, are whole pieces of memory. sigmoid(v) = (1 + tanh(v / 2)) / 2: with
+weights halved in advance, one tanh serves all gates of a recurrent layer.
 """
 
 from __future__ import annotations
@@ -21,8 +21,18 @@ _NORM_FLOOR = np.float32(1e-5)
 _HALF = np.array(0.5, np.float32)
 
 
+def weights_under(name: str, weights: Weights) -> dict[str, Array]:
+    """The weights of one part, by the names that they have in it.
+
+    >>> weights_under("gate", {"gate.bias": np.zeros(1), "gates.bias": np.ones(1)})
+    {'bias': array([0.])}
+    """
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
 class Linear:
-    """A linear layer over the last axis.
+    """A linear layer over the features.
 
     Args:
         weights: Holds NAME.weight (outputs, inputs) and NAME.bias (outputs).
@@ -30,37 +40,17 @@ class Linear:
     """
 
     def __init__(self, weights: Weights, name: str) -> None:
-        self._weight = np.ascontiguousarray(weights[f"{name}.weight"].T)
-        self._bias = weights[f"{name}.bias"]
+        self._weight = weights[f"{name}.weight"]
+        self._bias = weights[f"{name}.bias"][:, None]
 
     def __call__(self, x: Array) -> Array:
-        """(..., inputs) to (..., outputs)."""
-        product: Array = x.reshape(-1, x.shape[-1]) @ self._weight
+        """(frames, inputs, rows) to (frames, outputs, rows)."""
+        # A single row's frames go into one product, where there would be one for each.
+        alone = x.shape[2] == 1
+        product: Array
+        product = (x[..., 0] @ self._weight.T)[..., None] if alone else self._weight @ x
         product += self._bias
-        return product.reshape(*x.shape[:-1], -1)
-
-
-class LayerNorm:
-    """Normalisation over the last axis.
-
-    Args:
-        weights: Holds NAME.weight and NAME.bias, both (features).
-        name: Of the layer.
-    """
-
-    def __init__(self, weights: Weights, name: str) -> None:
-        self._weight, self._bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-        self._share = np.float32(1 / self._weight.size)
-
-    def __call__(self, x: Array) -> Array:
-        """Normalised, of the shape given."""
-        centred: Array = x - x.sum(-1, keepdims=True) * self._share
-        variance = np.einsum("...c,...c->...", centred, centred)[..., None] * self._share
-        variance += _NORM_FLOOR
-        centred /= np.sqrt(variance)
-        centred *= self._weight
-        centred += self._bias
-        return centred
+        return product
 
 
 class Lstm:
@@ -78,29 +68,35 @@ class Lstm:
         parts = [part[[0, 1, 3, 2]] for part in parts]
         for part in parts:
             part[:3] *= _HALF
-        self._from_x, self._from_hidden, bias_x, bias_hidden = parts
-        self._bias = bias_x + bias_hidden
+        from_x, from_hidden, bias_x, bias_hidden = parts
+        # All in one product: a frame's inputs, the hidden state and a row of ones.
+        joint = np.concatenate([from_x, from_hidden, bias_x + bias_hidden], 2)
+        self._weight = joint.reshape(-1, joint.shape[2])
 
     def __call__(self, x: Array, hidden: Array, cell: Array) -> tuple[Array, Array, Array]:
         """Follow more frames.
 
         Args:
-            x: (frames, rows, inputs).
-            hidden: (rows, size).
-            cell: (rows, size).
+            x: (frames, inputs, rows).
+            hidden: (size, rows).
+            cell: (size, rows).
 
         Returns:
-            All hidden states (frames, rows, size), the last one, and the last cell.
+            All hidden states (frames, size, rows), the last one, and the last cell.
         """
-        given = _given(x, self._from_x, self._bias)
-        from_hidden, hidden, cell = self._from_hidden, np.ascontiguousarray(hidden), cell.copy()
-        followed = np.empty((len(x), *hidden.shape), np.float32)
+        frames, inputs, rows = x.shape
+        size = len(hidden)
+        given = np.empty((frames + 1, inputs + size + 1, rows), np.float32)
+        given[:-1, :inputs] = x
+        given[0, inputs:-1] = hidden
+        given[:, -1] = 1
+        followed = given[1:, inputs:-1]
+        weight, cell = self._weight, cell.copy()
         # The loop's only arrays; the rest of it are views of them.
-        values, squashed = np.empty((4, *hidden.shape), np.float32), np.empty_like(cell)
-        gates, (enter, keep, leave, let_in) = values[:3], values
-        for frame, after in enumerate(followed):
-            np.matmul(hidden, from_hidden, values)
-            np.add(values, given[:, frame], values)
+        values, squashed = np.empty((4 * size, rows), np.float32), np.empty_like(cell)
+        gates, (enter, keep, leave, let_in) = values[: 3 * size], values.reshape(4, size, rows)
+        for now, after in zip(given, followed, strict=False):
+            np.matmul(weight, now, values)
             np.tanh(values, values)
             np.multiply(gates, _HALF, gates)
             np.add(gates, _HALF, gates)
@@ -108,8 +104,8 @@ class Lstm:
             np.multiply(let_in, enter, let_in)
             np.add(cell, let_in, cell)
             np.tanh(cell, squashed)
-            hidden = np.multiply(squashed, leave, after)
-        return followed, hidden.copy(), cell
+            np.multiply(squashed, leave, after)
+        return followed, followed[-1].copy(), cell
 
 
 class Gru:
@@ -119,37 +115,74 @@ class Gru:
         parts = _recurrent_weights(weights, name, index, gates=3)
         for part in parts:
             part[:2] *= _HALF
-        self._from_x, self._from_hidden, self._bias_x, self._bias_hidden = parts
+        from_x, from_hidden, bias_x, bias_hidden = (p.reshape(-1, p.shape[2]) for p in parts)
+        self._from_x, self._bias_x = from_x, bias_x
+        self._from_hidden, self._bias_hidden = from_hidden, bias_hidden
 
     def __call__(self, x: Array, hidden: Array) -> tuple[Array, Array]:
         """Follow more frames.
 
         Args:
-            x: (frames, rows, inputs).
-            hidden: (rows, size).
+            x: (frames, inputs, rows).
+            hidden: (size, rows).
 
         Returns:
-            All hidden states (frames, rows, size), and the last one.
+            All hidden states (frames, size, rows), and the last one.
         """
-        given = _given(x, self._from_x, self._bias_x)
-        from_hidden, hidden = self._from_hidden, np.ascontiguousarray(hidden)
-        followed = np.empty((len(x), *hidden.shape), np.float32)
-        values = np.empty((3, *hidden.shape), np.float32)
-        gates, (reset, keep, new) = values[:2], values
-        for frame, after in enumerate(followed):
-            np.matmul(hidden, from_hidden, values)
-            np.add(values, self._bias_hidden, values)
-            np.add(gates, given[:2, frame], gates)
+        size, rows = hidden.shape
+        given = self._from_x @ x
+        given += self._bias_x
+        from_hidden, bias = self._from_hidden, self._bias_hidden
+        followed = np.empty((len(x), size, rows), np.float32)
+        values = np.empty((3 * size, rows), np.float32)
+        gates, (reset, keep, new) = values[: 2 * size], values.reshape(3, size, rows)
+        for now, after in zip(given, followed, strict=True):
+            np.matmul(from_hidden, hidden, values)
+            np.add(values, bias, values)
+            np.add(gates, now[: 2 * size], gates)
             np.tanh(gates, gates)
             np.multiply(gates, _HALF, gates)
             np.add(gates, _HALF, gates)
             np.multiply(new, reset, new)
-            np.add(new, given[2, frame], new)
+            np.add(new, now[2 * size :], new)
             np.tanh(new, new)
             np.subtract(hidden, new, after)
             np.multiply(after, keep, after)
             hidden = np.add(after, new, after)
         return followed, hidden.copy()
+
+
+def unit_variance(x: Array) -> Array:
+    """Scale features to a variance of one; what a norm does beyond that, `absorb_norm` does.
+
+    Args:
+        x: (frames, features, rows).
+    """
+    share = np.float32(1 / x.shape[1])
+    mean = x.sum(1, keepdims=True) * share
+    variance = np.square(x).sum(1, keepdims=True) * share
+    variance -= np.square(mean)
+    variance += _NORM_FLOOR
+    scaled: Array = x * (1 / np.sqrt(variance))
+    return scaled
+
+
+def absorb_norm(
+    matrix: Array, bias: Array, norm_weight: Array, norm_bias: Array
+) -> tuple[Array, Array]:
+    """Matrix and bias that make of `unit_variance` what the given ones make of a layer norm.
+
+    Args:
+        matrix: (outputs, inputs), where inputs are one or more times the norm's features.
+        bias: (outputs).
+        norm_weight: (features).
+        norm_bias: (features).
+    """
+    times = matrix.shape[1] // norm_weight.size
+    weighted = (matrix * np.tile(norm_weight, times)).reshape(-1, norm_weight.size)
+    # Rows without a mean do not hear the mean of what they are multiplied by.
+    weighted -= weighted.mean(1, keepdims=True)
+    return weighted.reshape(matrix.shape), bias + matrix @ np.tile(norm_bias, times)
 
 
 def silu(x: Array) -> Array:
@@ -181,24 +214,13 @@ def softmax(x: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _recurrent_weights(weights: Weights, name: str, index: int, gates: int) -> list[Array]:
-    """Matrices from the input and from the hidden state (gates, inputs, size), and their biases.
+    """Matrices from the input and from the hidden state (gates, size, inputs), and their biases.
 
-    Biases are (gates, 1, size). All are copies.
+    Biases are (gates, size, 1). All are copies.
     """
     matrices = (weights[f"{name}.weight_{part}_l{index}"] for part in ("ih", "hh"))
     biases = (weights[f"{name}.bias_{part}_l{index}"] for part in ("ih", "hh"))
     return [
-        *(
-            matrix.reshape(gates, -1, matrix.shape[1]).transpose(0, 2, 1).copy()
-            for matrix in matrices
-        ),
-        *(bias.reshape(gates, 1, -1).copy() for bias in biases),
+        *(matrix.reshape(gates, -1, matrix.shape[1]).copy() for matrix in matrices),
+        *(bias.reshape(gates, -1, 1).copy() for bias in biases),
     ]
-
-
-def _given(x: Array, from_x: Array, bias: Array) -> Array:
-    """What the inputs (frames, rows, inputs) give to each gate: (gates, frames, rows, size)."""
-    frames, rows, inputs = x.shape
-    given: Array = x.reshape(-1, inputs) @ from_x
-    given += bias
-    return given.reshape(len(from_x), frames, rows, -1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.array_gate import ArrayGate, ArrayGateState
-from smle.array_layers import Array
+from smle.array_layers import Array, weights_under
 from smle.array_networks import ArrayNetwork, ArrayState, build_array_network
 from smle.model_weights import read_model
 from smle.recipe import Recipe
@@ -36,11 +36,11 @@ class ArrayMixture:
 
     def __init__(self, recipe: Recipe, weights: Mapping[str, Array]) -> None:
         self.recipe = recipe
-        self.gate = ArrayGate(recipe.gate, recipe.spectral, _under("gate", weights))
+        self.gate = ArrayGate(recipe.gate, recipe.spectral, weights_under("gate", weights))
         names = [f"specialists.{index}" for index in range(len(recipe.specialists))]
         names += ["generalist"] * recipe.generalist
         self.experts: list[ArrayNetwork] = [
-            build_array_network(recipe.network, _under(name, weights)) for name in names
+            build_array_network(recipe.network, weights_under(name, weights)) for name in names
         ]
 
     @property
@@ -89,8 +89,3 @@ def load_mixture(folder: Path) -> ArrayMixture:
         ModelError: If recipe or weights are missing, broken, misshapen, not finite or absurd.
     """
     return ArrayMixture(*read_model(folder))
-
-
-def _under(name: str, weights: Mapping[str, Array]) -> dict[str, Array]:
-    prefix = f"{name}."
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

@@ -7,12 +7,22 @@ call, and computes frames by the hundred as fast as torch does, save for a singl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
-from smle.array_layers import Array, Gru, LayerNorm, Linear, Lstm, Weights, sigmoid, silu
+from smle.array_layers import (
+    Array,
+    Gru,
+    Linear,
+    Lstm,
+    Weights,
+    absorb_norm,
+    sigmoid,
+    silu,
+    unit_variance,
+    weights_under,
+)
 from smle.bands import BAND_GROUPS, N_BANDS
 from smle.config import NetworkConfig
 
@@ -69,13 +79,13 @@ class ArrayRecurrentNetwork:
 
     def __call__(self, features: Array, state: ArrayState) -> tuple[Array, ArrayState]:
         """Estimate the mask of more frames (see `ArrayNetwork`)."""
-        x = features.transpose(1, 0, 2)
+        x = features.transpose(1, 2, 0)
         after = []
         for index, layer in enumerate(self._layers):
-            x, *kept = layer(x, *(s[:, index] for s in state))
+            x, *kept = layer(x, *(s[:, index].T for s in state))
             after.append(kept)
-        mask = sigmoid(self._output(x)).transpose(1, 0, 2)
-        return mask, tuple(np.stack(arrays, 1) for arrays in zip(*after, strict=True))
+        mask = sigmoid(self._output(x)).transpose(2, 0, 1)
+        return mask, tuple(np.stack(a, 0).transpose(2, 0, 1) for a in zip(*after, strict=True))
 
 
 class ArraySubbandNetwork:
@@ -84,9 +94,10 @@ class ArraySubbandNetwork:
     def __init__(self, config: NetworkConfig, weights: Weights) -> None:
         self._config = config
         groups = range(len(BAND_GROUPS))
-        self._split = [weights[f"split.weights.{k}"] for k in groups]
+        self._split = [weights[f"split.weights.{k}"].transpose(0, 2, 1) for k in groups]
+        self._split_bias = weights["split.bias"].T[..., None]
         self._merge = [weights[f"merge.weights.{k}"] for k in groups]
-        self._split_bias, merge_bias = weights["split.bias"], weights["merge.bias"]
+        merge_bias = weights["merge.bias"]
         # The last bin is repeated; most passes to begin with.
         self._merge_bias = 1 + np.append(merge_bias, merge_bias[-1:])
         self._blocks = [_SubbandBlock(weights, f"blocks.{k}") for k in range(config.layers)]
@@ -100,33 +111,37 @@ class ArraySubbandNetwork:
 
     def __call__(self, features: Array, state: ArrayState) -> tuple[Array, ArrayState]:
         """Estimate the mask of more frames (see `ArrayNetwork`)."""
-        x = silu(self._into_bands(features.transpose(1, 0, 2)))
+        x = silu(self._into_bands(features))
         after: list[Array] = []
         for index, block in enumerate(self._blocks):
             x, kept = block(x, state[4 * index : 4 * index + 4])
             after += kept
-        logits = self._into_bins(silu(self._channel_output(x)))
-        return sigmoid(logits).transpose(1, 0, 2), tuple(after)
+        logits = self._into_bins(silu(self._channel_output(x)), len(features))
+        return sigmoid(logits), tuple(after)
 
     def _into_bands(self, features: Array) -> Array:
-        """(frames, rows, bins) to (frames, rows, bands, channels)."""
-        frames, rows, _ = features.shape
-        bands = []
+        """(rows, frames, bins) to (frames, channels, bands * rows)."""
+        rows, frames, bins = features.shape
+        by_frame = np.ascontiguousarray(features.transpose(1, 0, 2)).reshape(-1, bins)
+        by_band = np.empty((N_BANDS, self._config.channels, frames * rows), np.float32)
+        first = 0
         for group, weight in zip(BAND_GROUPS, self._split, strict=True):
-            own = features[:, :, group.bins].reshape(frames * rows, group.bands, -1)
-            bands.append(own.transpose(1, 0, 2) @ weight)
-        split = np.concatenate(bands).transpose(1, 0, 2) + self._split_bias
-        return split.reshape(frames, rows, N_BANDS, -1)
+            own = by_frame[:, group.bins].reshape(frames * rows, group.bands, -1)
+            np.matmul(weight, own.transpose(1, 2, 0), by_band[first : first + group.bands])
+            first += group.bands
+        channels = by_band.reshape(N_BANDS, -1, frames, rows).transpose(2, 1, 0, 3)
+        return np.ascontiguousarray(channels + self._split_bias).reshape(frames, -1, N_BANDS * rows)
 
-    def _into_bins(self, channels: Array) -> Array:
-        """(frames, rows, bands, channels) to (frames, rows, bins); the last bin is repeated."""
-        frames, rows = channels.shape[:2]
-        by_band = channels.reshape(frames * rows, N_BANDS, -1).transpose(1, 0, 2)
-        logits = np.empty((frames, rows, len(self._merge_bias)), np.float32)
+    def _into_bins(self, channels: Array, rows: int) -> Array:
+        """(frames, channels, bands * rows) to (rows, frames, bins); the last bin is repeated."""
+        frames = len(channels)
+        split = channels.reshape(frames, -1, N_BANDS, rows).transpose(2, 3, 0, 1)
+        by_band = split.reshape(N_BANDS, rows * frames, -1)
+        logits = np.empty((rows, frames, len(self._merge_bias)), np.float32)
         first = 0
         for group, weight in zip(BAND_GROUPS, self._merge, strict=True):
-            own = by_band[first : first + group.bands] @ weight  # (bands, frames * rows, bins)
-            logits[:, :, group.bins] = own.transpose(1, 0, 2).reshape(frames, rows, -1)
+            own = by_band[first : first + group.bands] @ weight  # (bands, rows * frames, bins)
+            logits[:, :, group.bins] = own.transpose(1, 0, 2).reshape(rows, frames, -1)
             first += group.bands
         logits[:, :, -1] = logits[:, :, -2]
         logits += self._merge_bias
@@ -134,26 +149,35 @@ class ArraySubbandNetwork:
 
 
 class _SubbandBlock:
-    """`smle.subband.SubbandBlock`."""
+    """`smle.subband.SubbandBlock`; one frame of it is (channels, bands * rows)."""
 
     def __init__(self, weights: Weights, name: str) -> None:
-        self._band_norm = LayerNorm(weights, f"{name}.band_norm")
-        self._band_lstm = Lstm(weights, f"{name}.band_lstm")
-        self._band_output = Linear(weights, f"{name}.band_output")
-        self._full_norm = LayerNorm(weights, f"{name}.full_norm")
-        self._full_input = Linear(weights, f"{name}.full_input")
-        self._full_lstm = Lstm(weights, f"{name}.full_lstm")
-        self._full_output = Linear(weights, f"{name}.full_output")
+        own = weights_under(name, weights)
+        for matrix, bias, norm in (
+            ("band_lstm.weight_ih_l0", "band_lstm.bias_ih_l0", "band_norm"),
+            ("full_input.weight", "full_input.bias", "full_norm"),
+        ):
+            norm_weight, norm_bias = own[f"{norm}.weight"], own[f"{norm}.bias"]
+            own[matrix], own[bias] = absorb_norm(own[matrix], own[bias], norm_weight, norm_bias)
+        # Each channel's bands lie beside each other here, not each band's channels.
+        order = np.arange(own["full_output.bias"].size).reshape(N_BANDS, -1).T.ravel()
+        own["full_input.weight"] = own["full_input.weight"][:, order]
+        for part in ("full_output.weight", "full_output.bias"):
+            own[part] = own[part][order]
+        self._band_lstm = Lstm(own, "band_lstm")
+        self._band_output = Linear(own, "band_output")
+        self._full_input = Linear(own, "full_input")
+        self._full_lstm = Lstm(own, "full_lstm")
+        self._full_output = Linear(own, "full_output")
 
-    def __call__(self, x: Array, state: ArrayState) -> tuple[Array, Iterable[Array]]:
-        frames, rows, bands, channels = x.shape
-        hidden, cell = (s.reshape(rows * bands, channels) for s in state[:2])
-        along = self._band_norm(x).reshape(frames, rows * bands, channels)
-        along, hidden, cell = self._band_lstm(along, hidden, cell)
-        x = x + self._band_output(along).reshape(x.shape)
-        across = silu(self._full_input(self._full_norm(x).reshape(frames, rows, -1)))
-        followed, *full = self._full_lstm(across, *state[2:])
-        followed += across
-        x += self._full_output(followed).reshape(x.shape)
-        shape = (rows, bands, channels)
-        return x, (hidden.reshape(shape), cell.reshape(shape), *full)
+    def __call__(self, x: Array, state: ArrayState) -> tuple[Array, ArrayState]:
+        frames, channels, columns = x.shape
+        rows = columns // N_BANDS
+        hidden, cell = (s.transpose(2, 1, 0).reshape(channels, columns) for s in state[:2])
+        along, hidden, cell = self._band_lstm(unit_variance(x), hidden, cell)
+        x = x + self._band_output(along)
+        across = silu(self._full_input(unit_variance(x).reshape(frames, -1, rows)))
+        followed, *full = self._full_lstm(across, *(s.T for s in state[2:]))
+        x += self._full_output(followed + across).reshape(x.shape)
+        band = (s.reshape(channels, N_BANDS, rows).transpose(2, 1, 0) for s in (hidden, cell))
+        return x, (*band, *(s.T for s in full))

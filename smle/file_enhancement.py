@@ -31,6 +31,7 @@ Progress = Callable[[float], None]
 
 STREAMED_ABOVE = 30.0 * 16_000
 BATCHED_UP_TO = 240.0 * 16_000
+MOST_PADDING = 0.1
 BLOCK_S = 4.0
 PIECE_S = 30.0
 
@@ -131,15 +132,19 @@ class _Small:
 def _batches(small: Sequence[_Small]) -> Iterator[list[_Small]]:
     """Signals of one rate and similar length together: a batch costs as much as its longest."""
     batch: list[_Small] = []
-    rows = 0
+    rows = samples = 0
     for one in sorted(small, key=lambda one: (one.info.sample_rate, one.noisy.shape[1])):
         channels, frames = one.noisy.shape
+        padded = (rows + channels) * frames
+        real = samples + one.noisy.size
         same_rate = bool(batch) and one.info.sample_rate == batch[0].info.sample_rate
-        if batch and not (same_rate and (rows + channels) * frames <= BATCHED_UP_TO):
+        fits = padded <= BATCHED_UP_TO and padded <= real * (1 + MOST_PADDING)
+        if batch and not (same_rate and fits):
             yield batch
-            batch, rows = [], 0
+            batch, rows, samples = [], 0, 0
         batch.append(one)
         rows += channels
+        samples += one.noisy.size
     if batch:
         yield batch
 

@@ -12,8 +12,8 @@ from smle.errors import AudioError
 from smle.formats import AUDIO_SUFFIXES, CONTAINER_SUFFIXES, target_for
 from smle.paths import find_files, shown
 
-TASK_BYTES = 4_000_000
-TASK_FILES = 32
+TASK_BYTES = 8_000_000
+TASK_FILES = 64
 
 
 @dataclass(frozen=True)
