@@ -74,15 +74,18 @@ class FinetuneConfig(StageConfig):
 class PolishConfig(StageConfig):
     """The last stage, in which networks learn how they sound (`smle.listening_loss`).
 
-    The generalist learns on all mixtures, each specialist on those that the gate sends to it;
-    `batch_size` is one network's.
+    The generalist learns on all mixtures.
 
     Args:
+        specialists: "routed" if each learns on the mixtures that the gate sends to it, a batch for
+            each in every update; "shared" if they take over what the generalist's weights change
+            by, which networks of one trunk may.
         share: Share of the polished weights that networks keep; the rest are those with which the
             rate began to fall. The mean sounds nearly as good and stays closer to the clean signal.
     """
 
     steps: int = 0
+    specialists: Literal["routed", "shared"] = "routed"
     share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -177,6 +180,12 @@ class Recipe:
             raise RecipeError(
                 f"training.specialists_share is {share}; choose a share above 0 and up to 1, and "
                 "below 1 only with generalist = true"
+            )
+        fresh = self.training.specialists_start == "fresh"
+        if self.training.polish.specialists == "shared" and (fresh or not self.generalist):
+            raise RecipeError(
+                "training.polish.specialists is 'shared', and there is no generalist that they "
+                "branched off; write 'routed', or generalist = true and a specialists_start"
             )
         if self.training.polish.steps and self.spectral.sample_rate != LISTENING_RATE_HZ:
             raise RecipeError(

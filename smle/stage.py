@@ -114,7 +114,7 @@ def run_stage(
             for group in optimiser.param_groups:
                 group["lr"] = rate
         if state.step == decay_begins(config) and is_main_process():
-            _save_trunk(module, trunk_path(folder, objective.name))
+            save_trunk(module, folder, objective.name)
         module.train()
         loss, extras = objective.loss(module, next(batches), state.step)
         if not torch.isfinite(loss):
@@ -165,9 +165,11 @@ def trunk_path(folder: Path, name: str) -> Path:
     return folder / f"{name}-trunk.safetensors"
 
 
-def _save_trunk(module: nn.Module, path: Path) -> None:
+def save_trunk(module: nn.Module, folder: Path, name: str) -> None:
+    """Write a module's weights to the `trunk_path` of a stage."""
+    path = trunk_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
+    tensors = {key: tensor.detach().cpu() for key, tensor in module.state_dict().items()}
     write_whole(path, serialise(tensors))
 
 

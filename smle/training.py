@@ -28,7 +28,7 @@ from smle.objectives import (
 )
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.spectra import Spectra
-from smle.stage import Objective, Watch, run_stage, trunk_path
+from smle.stage import Objective, Watch, run_stage, save_trunk, trunk_path
 from smle.training_data import Material, TrainingData
 from smle.whole_files import write_whole
 
@@ -127,6 +127,8 @@ class _Trainer:
         config: StageConfig = getattr(self.config, stage)
         if config.steps == 0:
             return
+        if stage == "polish":
+            self._hold_unpolished()
         for make in self._objectives(stage, config):
             run_stage(
                 make(),
@@ -140,7 +142,7 @@ class _Trainer:
         if stage == last:
             self._average_specialists()
         if stage == "polish":
-            self._average_polished()
+            self._share_polish()
 
     def _average_specialists(self) -> None:
         """Give the specialists, as a stage left them, their share of the generalist."""
@@ -151,16 +153,39 @@ class _Trainer:
             for own, common in zip(specialist.parameters(), generalist.parameters(), strict=True):
                 own.data.lerp_(common.data, 1 - self.config.specialists_share)
 
-    def _average_polished(self) -> None:
-        """Give the networks back a share of what they were before they were polished."""
-        self._average_specialists()
-        polished: dict[str, nn.Module] = {_POLISHED_SPECIALISTS: self.mixture.specialists}
+    def _hold_unpolished(self) -> None:
+        """Keep what the networks were: a polish that is over may be asked for again."""
+        modules: dict[str, nn.Module] = {_POLISHED_SPECIALISTS: self.mixture.specialists}
         if self.mixture.generalist is not None:
-            polished[_POLISHED_GENERALIST] = self.mixture.generalist
-        for name, module in polished.items():
-            before = load_file(trunk_path(self.folder, name))
-            for key, weight in module.named_parameters():
-                weight.data.lerp_(before[key].to(weight), 1 - self.config.polish.share)
+            modules[_POLISHED_GENERALIST] = self.mixture.generalist
+        for name, module in modules.items():
+            path = trunk_path(self.folder, name)
+            if self.resume and path.is_file():
+                module.load_state_dict(load_file(path))
+            elif is_main_process():
+                save_trunk(module, self.folder, name)
+
+    def _share_polish(self) -> None:
+        """Let all networks have their share of what the polish changed."""
+        polish, generalist = self.config.polish, self.mixture.generalist
+        if polish.specialists == "routed":
+            self._average_specialists()
+            self._keep_share(self.mixture.specialists, _POLISHED_SPECIALISTS)
+        if generalist is None:
+            return
+        before = self._keep_share(generalist, _POLISHED_GENERALIST)
+        if polish.specialists == "shared":
+            for specialist in self.mixture.specialists:
+                for name, own in specialist.named_parameters():
+                    own.data += generalist.get_parameter(name).data - before[name]
+
+    def _keep_share(self, module: nn.Module, name: str) -> dict[str, Tensor]:
+        """Give a polished module back a part of what it was before, which is returned."""
+        before = load_file(trunk_path(self.folder, name))
+        for key, weight in module.named_parameters():
+            before[key] = before[key].to(weight)
+            weight.data.lerp_(before[key], 1 - self.config.polish.share)
+        return before
 
     def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
         training, validation = (self.data.dataset(held_out=h) for h in (False, True))
@@ -203,12 +228,13 @@ class _Trainer:
                     _POLISHED_GENERALIST, generalist, training, validation, size, spectra
                 )
             )
-        of_all = size * len(mixture.specialists)
-        objectives.append(
-            lambda: routed_objective(
-                _POLISHED_SPECIALISTS, mixture, of_all, training, validation, spectra
+        if self.config.polish.specialists == "routed":
+            of_all = size * len(mixture.specialists)
+            objectives.append(
+                lambda: routed_objective(
+                    _POLISHED_SPECIALISTS, mixture, of_all, training, validation, spectra
+                )
             )
-        )
         return objectives
 
     def _specialist(self, index: int, batch_size: int) -> Objective:

@@ -99,6 +99,7 @@ def test_silence_is_not_judged_and_leaves_gradients_finite() -> None:
         ("spectral", {"sample_rate": 8000}, "listens at 16000 Hz"),
         ("mixing", {"segment_s": 0.3}, "segment_s is 0.3"),
         ("training", {"polish": {"steps": 10, "share": 1.5}}, "share is 1.5"),
+        ("training", {"polish": {"specialists": "shared"}}, "there is no generalist"),
     ],
 )
 def test_polishing_refuses_what_it_cannot_listen_to(part: str, value: object, word: str) -> None:

@@ -194,6 +194,28 @@ def test_polished_networks_keep_their_share_of_themselves(tmp_path, material):
             torch.testing.assert_close(weight, expected, atol=1e-6, rtol=1e-4)
 
 
+def test_specialists_may_take_over_what_the_generalist_was_polished_by(tmp_path, material):
+    pytest.importorskip("onnx")
+    pytest.importorskip("speechmos")
+    polish = (
+        "[training.polish]\nsteps = 4\ndecay = 1.0\nbatch_size = 2\n"
+        'specialists = "shared"\nshare = 0.25\n'
+    )
+    start = '[training]\nspecialists_start = "generalist"\n'
+    text = RECIPE.replace("[training.generalist]", f"{start}{polish}[training.generalist]")
+    first = ("generalist", "specialists", "gate")
+    before = weights(run(tmp_path / "run", material, text, stages=first))
+    for _ in range(2):  # a stage that is over and is asked for again changes nothing
+        after = weights(run(tmp_path / "run", material, text, stages=("polish",), resume=True))
+        changes = {name: weight - before[name] for name, weight in after.items()}
+        for name, change in changes.items():
+            part, _, rest = name.partition(".")
+            if part == "specialists":
+                common = changes[f"generalist.{rest.partition('.')[2]}"]
+                torch.testing.assert_close(change, common, atol=1e-6, rtol=1e-4)
+        assert any(change.any() for change in changes.values())
+
+
 def test_specialists_branch_off_where_the_generalist_began_to_settle(tmp_path, material):
     """Of no steps of their own, and so with the very weights of the trunk."""
     text = RECIPE.replace("[training.generalist]\n", "[training.generalist]\ndecay = 0.5\n")
