@@ -95,7 +95,7 @@ class Lstm:
         # The loop's only arrays; the rest of it are views of them.
         values, squashed = np.empty((4 * size, rows), np.float32), np.empty_like(cell)
         gates, (enter, keep, leave, let_in) = values[: 3 * size], values.reshape(4, size, rows)
-        for now, after in zip(given, followed, strict=False):
+        for now, after in zip(given[:-1], followed, strict=True):
             np.matmul(weight, now, values)
             np.tanh(values, values)
             np.multiply(gates, _HALF, gates)
@@ -162,6 +162,7 @@ def unit_variance(x: Array) -> Array:
     mean = x.sum(1, keepdims=True) * share
     variance = np.square(x).sum(1, keepdims=True) * share
     variance -= np.square(mean)
+    np.maximum(variance, 0, out=variance)  # rounding may leave less
     variance += _NORM_FLOOR
     scaled: Array = x * (1 / np.sqrt(variance))
     return scaled
