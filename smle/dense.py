@@ -15,22 +15,6 @@ from smle.streaming import Stream
 Signal = NDArray[np.float32]
 
 
-class _Listener:
-    """Hears the gate over a whole signal and lets the signal pass."""
-
-    def __init__(self, mixture: ArrayMixture, rows: int) -> None:
-        self._mixture = mixture
-        self._state = mixture.start_listening(rows)
-        self.total = np.zeros((rows, len(mixture.specialists)))
-        self.frames = 0
-
-    def __call__(self, features: Signal) -> Signal:
-        logits, self._state = self._mixture.listen(features, self._state)
-        self.total += logits.sum(1, dtype=np.float64)
-        self.frames += features.shape[1]
-        return np.ones_like(features)
-
-
 class _SoftMasker:
     """Adds the masks of all specialists, with fixed weights for each row."""
 
@@ -47,36 +31,12 @@ class _SoftMasker:
         return mixed
 
 
-class _MaskedStream(Stream):
-    """The usual signal path with another masker in it."""
+class _SoftStream(Stream):
+    """The usual signal path with the soft masker in it."""
 
-    def __init__(
-        self, mixture: ArrayMixture, sample_rate: int, rows: int, masker: _Listener | _SoftMasker
-    ) -> None:
-        super().__init__(mixture, sample_rate, rows)
-        self._masker = masker  # type: ignore[assignment]
-
-    def whole(self, audio: Signal) -> Signal:
-        fed = np.concatenate([self.feed(audio), self.flush()], 1)
-        return fed[:, self.latency : self.latency + audio.shape[1]]
-
-
-def whole_file_logits(
-    mixture: ArrayMixture, audio: Signal, sample_rate: int
-) -> NDArray[np.float64]:
-    """Return the gate's mean logits over a whole signal, the papers' evidence for one decision.
-
-    Args:
-        mixture: Gate and experts.
-        audio: Shape (channels, time).
-        sample_rate: In Hz.
-
-    Returns:
-        Shape (channels, specialists).
-    """
-    listener = _Listener(mixture, len(audio))
-    _MaskedStream(mixture, sample_rate, len(audio), listener).whole(audio)
-    return listener.total / max(1, listener.frames)
+    def __init__(self, mixture: ArrayMixture, sample_rate: int, weights: Signal) -> None:
+        super().__init__(mixture, sample_rate, len(weights))
+        self._masker = _SoftMasker(mixture, weights)  # type: ignore[assignment]
 
 
 def enhance_densely(
@@ -98,5 +58,6 @@ def enhance_densely(
     Returns:
         The estimate, shape (channels, time).
     """
-    masker = _SoftMasker(mixture, softmax(alpha * logits).astype(np.float32))
-    return _MaskedStream(mixture, sample_rate, len(audio), masker).whole(audio)
+    stream = _SoftStream(mixture, sample_rate, softmax(alpha * logits).astype(np.float32))
+    fed = np.concatenate([stream.feed(audio), stream.flush()], 1)
+    return fed[:, stream.latency : stream.latency + audio.shape[1]]

@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.array_mixture import ArrayMixture, load_mixture
-from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.errors import AudioError
+from smle.evidence import evidence
 from smle.model_folders import find_model
-from smle.one_thread import one_thread
 from smle.recipe import Recipe
 from smle.routing import Routing
 from smle.streaming import Stream
 
 Signal = NDArray[np.float32]
-_ROUTE_BLOCK_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,9 @@ class Enhancer:
         total, frames = np.zeros(len(self.mixture.specialists)), 0
         for audio, sample_rate in items:
             rows = np.atleast_2d(np.asarray(audio, np.float32))
-            sums, count = self._evidence(rows, np.full(len(rows), rows.shape[1]), sample_rate)
+            sums, count = evidence(
+                self.mixture, rows, np.full(len(rows), rows.shape[1]), sample_rate
+            )
             total, frames = total + sums.sum(0), frames + int(count.sum())
         if not frames:
             raise AudioError("there is nothing to hear in the folder; give files with samples")
@@ -197,30 +197,8 @@ class Enhancer:
         return Stream(self.mixture, sample_rate, channels, route=route, atten_lim_db=atten_lim_db)
 
     def _choices(self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int) -> list[int]:
-        sums, _ = self._evidence(rows, lengths, sample_rate)
+        sums, _ = evidence(self.mixture, rows, lengths, sample_rate)
         return [int(k) for k in sums.argmax(1)]
-
-    def _evidence(
-        self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-        """Sum of logits (rows, specialists) over the frames of each row, and their number."""
-        spectral = self.recipe.spectral
-        stft, features = ArrayStft(spectral, sample_rate), ArrayFeatures(spectral)
-        level, state = features.start(len(rows)), self.mixture.start_listening(len(rows))
-        hop = stft.hop_length
-        counts = np.maximum(1, -(-lengths // hop))
-        sums = np.zeros((len(rows), len(self.mixture.specialists)))
-        padded = np.pad(rows, ((0, 0), (stft.overlap, stft.overlap + hop)))
-        step = max(1, round(_ROUTE_BLOCK_S * spectral.frames_per_s))
-        for first in range(0, int(counts.max()), step):
-            stop = min(first + step, int(counts.max()))
-            part = padded[:, first * hop : stop * hop + stft.overlap]
-            with one_thread:
-                heard, level = features(stft.analyse(part), level)
-                logits, state = self.mixture.listen(heard, state)
-            within = np.arange(first, stop)[None] < counts[:, None]
-            sums += (logits * within[..., None]).sum(1, dtype=np.float64)
-        return sums, counts
 
 
 def _stack(audios: Sequence[NDArray[np.floating]]) -> Signal:

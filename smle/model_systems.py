@@ -124,7 +124,8 @@ class ModelSystems:
         self, enhancer: Enhancer, noisy: Audio, rate: int, pair: Pair, clean: Audio | None
     ) -> dict[str, SystemEstimate]:
         from smle.annealing import alpha_at
-        from smle.dense import enhance_densely, whole_file_logits
+        from smle.dense import enhance_densely
+        from smle.evidence import mean_logits
 
         recipe, seconds = enhancer.recipe, noisy.shape[1] / rate
         truth = true_expert(recipe, pair.conditions, noisy, clean, rate)
@@ -132,7 +133,7 @@ class ModelSystems:
         for name in enhancer.expert_names:
             experts[name], costs[name] = _timed(partial(enhancer, noisy, rate, route=name))
         enhanced, routed_s = _timed(partial(enhancer.enhance, noisy, rate, route=self.route))
-        logits = whole_file_logits(enhancer.mixture, noisy, rate)
+        logits = mean_logits(enhancer.mixture, noisy, rate)
         finetune = recipe.training.finetune
         # Specialists that were never tuned together have the papers' final sharpness.
         alpha = alpha_at(finetune.alpha, finetune.steps) if finetune.steps else alpha_at("ten", 0)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.dense import enhance_densely, whole_file_logits
+from smle.dense import enhance_densely
 from smle.errors import CorpusError
+from smle.evidence import mean_logits
 from smle.gate_summary import gate_text, summarise_gates
 from smle.metrics import si_sdr_db
 from smle.mixture import Mixture
@@ -28,14 +29,14 @@ BOTH = np.concatenate([NOISY, 0.3 * NOISY[:, ::-1]])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_very_sharp_dense_mixture_is_the_one_specialist_of_the_whole_file(seed: int) -> None:
     model = enhancer(seed=seed)
-    logits = whole_file_logits(model.mixture, BOTH, RATE_HZ)
+    logits = mean_logits(model.mixture, BOTH, RATE_HZ)
     sharp = enhance_densely(model.mixture, BOTH, RATE_HZ, logits, alpha=1e6)
     np.testing.assert_allclose(sharp, model(BOTH, RATE_HZ, route="file"), atol=1e-6)
 
 
 def test_a_dense_mixture_of_one_specialist_is_that_specialist() -> None:
     model = enhancer(SUBBAND, specialists=("one",))
-    logits = whole_file_logits(model.mixture, BOTH, RATE_HZ)
+    logits = mean_logits(model.mixture, BOTH, RATE_HZ)
     dense = enhance_densely(model.mixture, BOTH, RATE_HZ, logits, alpha=1.0)
     np.testing.assert_allclose(dense, model(BOTH, RATE_HZ, route="one"), atol=1e-6)
 
