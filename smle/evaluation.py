@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from smle.dispatch import dispatch
 from smle.errors import CorpusError, SmleError
 from smle.pairs import Pair
 from smle.score_table import ScoreTable, build_table
@@ -13,6 +15,11 @@ from smle.scoring import Enhance, PairScores, ScoringRule, score_pair
 
 if TYPE_CHECKING:
     from smle.score_log import ScoreLog
+
+_MOST_AT_ONCE = 8
+# Every process should come back for more at least this often, so that none is left waiting long.
+_TURNS = 8
+_LOST = "the process that scored it died (out of memory?); run again with --resume and fewer --jobs"
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def evaluate(
         rule: How.
         systems: Names in the order wanted for the table.
         enhance: Systems that run here; it must pickle if there are several jobs.
-        jobs: Processes; -1 for one a core.
+        jobs: Processes.
         log: Where scores are kept at once, and looked up instead of computed again.
         on_pair: Called after each pair.
 
@@ -55,7 +62,7 @@ def evaluate(
         The scores, in the same order however many jobs computed them.
 
     Raises:
-        CorpusError: If not a single pair can be scored, or a worker process dies.
+        CorpusError: If not a single pair can be scored.
     """
     unusable: dict[str, str] = {}
 
@@ -90,21 +97,27 @@ def evaluate(
 def _computed(
     pairs: Sequence[Pair], rule: ScoringRule, enhance: Enhance | None, jobs: int
 ) -> Iterator[tuple[Pair, PairScores | str]]:
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    # Handing out takes as long as scoring a short pair by SI-SDR, so several go at once.
+    size = 1 if jobs == 1 else max(1, min(_MOST_AT_ONCE, len(pairs) // (_TURNS * jobs)))
+    tasks = [tuple(pairs[first : first + size]) for first in range(0, len(pairs), size)]
+    for found in dispatch(
+        tasks,
+        partial(_score_all, rule, enhance),
+        split=lambda task: [(pair,) for pair in task],
+        lost=_lost,
+        jobs=max(1, min(jobs, len(tasks))),
+    ):
+        yield from found
 
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs")
-    tasks = (delayed(_score)(pair, rule, enhance) for pair in pairs)
-    done = 0
-    try:
-        for found in parallel(tasks):
-            done += 1
-            yield found
-    except TerminatedWorkerError as error:
-        raise CorpusError(
-            f"a worker process died after {done} of {len(pairs)} pairs (out of memory?); "
-            "run again with --resume and fewer --jobs"
-        ) from error
+
+def _score_all(
+    rule: ScoringRule, enhance: Enhance | None, pairs: tuple[Pair, ...]
+) -> list[tuple[Pair, PairScores | str]]:
+    return [_score(pair, rule, enhance) for pair in pairs]
+
+
+def _lost(pairs: tuple[Pair, ...], error: Exception) -> list[tuple[Pair, PairScores | str]]:
+    return [(pair, _LOST) for pair in pairs]
 
 
 def _score(pair: Pair, rule: ScoringRule, enhance: Enhance | None) -> tuple[Pair, PairScores | str]:

@@ -68,7 +68,7 @@ def run_evaluation(
     Args:
         plan: What to evaluate.
         report: Folder for the report and the log of scores; None writes nothing.
-        jobs: Processes; -1 for one a core.
+        jobs: Processes.
         resume: Go on with the log in the folder.
         force: Throw an older log away.
         on_pair: Called after each pair.

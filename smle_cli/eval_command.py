@@ -139,6 +139,7 @@ def evaluate(
         raise click.UsageError("--force does everything anew, --resume keeps it; choose one")
     if resume and report is None:
         raise click.UsageError("--resume goes on with a report; give --report DIR")
+    from smle.dispatch import cpu_count
     from smle.evaluation_run import EvaluationPlan, run_evaluation
     from smle.scoring import ScoringRule
     from smle_cli.bars import fallen_short, read_bars
@@ -164,7 +165,7 @@ def evaluate(
         summary = run_evaluation(
             plan,
             report=report,
-            jobs=jobs or -1,
+            jobs=jobs or cpu_count(),
             resume=resume,
             force=force,
             on_pair=progress.advance,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from smle.pair_lists import read_conditions
 from smle.pairs import Matched, Pair, match_pairs, with_conditions
 from smle.report import scores_csv
 from smle.score_log import ScoreLog
-from smle.scoring import ScoringRule
+from smle.scoring import Audio, ScoringRule, SystemEstimate
 from smle.summary import summarise_evaluation
 from smle.systems import file_systems
 from tests.scored_folders import NAMES, make_folders
@@ -37,6 +38,12 @@ def pairs(folders: Path) -> tuple[Pair, ...]:
     return with_conditions(matched.pairs, read_conditions(folders / "conditions.csv"))
 
 
+def die_of(noisy: Audio, rate: int, pair: Pair, clean: Audio | None) -> dict[str, SystemEstimate]:
+    if "fatal" in pair.conditions:
+        os._exit(1)
+    return {}
+
+
 @pytest.fixture
 def evaluation(pairs: tuple[Pair, ...]) -> Evaluation:
     return evaluate(pairs, RULE, SYSTEMS)
@@ -55,6 +62,14 @@ def test_two_processes_find_what_one_finds(pairs: tuple[Pair, ...], evaluation: 
     parallel = evaluate(pairs, RULE, SYSTEMS, jobs=2)
     np.testing.assert_array_equal(parallel.table.values, evaluation.table.values)
     assert parallel.table.conditions == evaluation.table.conditions
+
+
+def test_a_pair_whose_process_dies_is_named_and_the_rest_scored(pairs: tuple[Pair, ...]) -> None:
+    fatal = replace(pairs[2], conditions={"fatal": "yes"})
+    found = evaluate((*pairs[:2], fatal, *pairs[3:]), RULE, SYSTEMS, enhance=die_of, jobs=2)
+    assert list(found.unusable) == [fatal.name]
+    assert "died" in found.unusable[fatal.name]
+    assert len(found.table.names) == 5
 
 
 def test_a_pair_that_cannot_be_used_is_named_and_the_rest_scored(
