@@ -12,7 +12,7 @@ from smle.loudness import loudness_error
 from smle.rating_network import personalised_network
 
 _INTELLIGIBILITY_WEIGHT = 0.5
-_LOUDNESS_WEIGHT = 0.1
+_LOUDNESS_WEIGHT = 0.25
 _RATING_WEIGHT = 0.15
 # Ratings cost several times what a network costs, so only these mixtures are rated.
 _RATED_SHARE = 3 / 8
