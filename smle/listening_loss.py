@@ -12,7 +12,6 @@ from smle.loudness import loudness_error
 from smle.rating_network import personalised_network
 
 _INTELLIGIBILITY_WEIGHT = 0.5
-_LOUDNESS_WEIGHT = 0.25
 _RATING_WEIGHT = 0.15
 # Ratings cost several times what a network costs, so only these mixtures are rated.
 _RATED_SHARE = 3 / 8
@@ -26,13 +25,16 @@ class ListeningLoss:
 
     Args:
         device: Where the estimates are.
+        loudness_weight: Of loudness beside the others; much more than 0.1 prefers silence to speech
+            as loud as the noise left in it.
 
     Raises:
         ModelError: If a package is missing.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, loudness_weight: float = 0.1) -> None:
         self._device = device
+        self._loudness_weight = loudness_weight
         self._ratings = personalised_network(device)
 
     def __call__(self, estimate: Tensor, clean: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ class ListeningLoss:
             rated, for all: means over rows are what to minimise.
         """
         speech = clean.square().mean(1) > _SILENCE
-        loss = _LOUDNESS_WEIGHT * loudness_error(estimate, clean)
+        loss = self._loudness_weight * loudness_error(estimate, clean)
         loss = speech * (loss - _INTELLIGIBILITY_WEIGHT * intelligibility(estimate, clean))
         rated = speech.nonzero()[:, 0][: math.ceil(_RATED_SHARE * len(estimate))]
         if not len(rated):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,16 +83,23 @@ class PolishConfig(StageConfig):
             by, which networks of one trunk may.
         share: Share of the polished weights that networks keep; the rest are those with which the
             rate began to fall. The mean sounds nearly as good and stays closer to the clean signal.
+        loudness_weight: Of the loudness that PESQ compares, beside intelligibility and ratings;
+            more of it gains PESQ and loses DNSMOS.
     """
 
     steps: int = 0
     specialists: Literal["routed", "shared"] = "routed"
     share: float = 1.0
+    loudness_weight: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise RecipeError(
                 f"training.polish.share is {self.share}; choose a share above 0 and up to 1"
+            )
+        if not 0 <= self.loudness_weight < math.inf:
+            raise RecipeError(
+                f"training.polish.loudness_weight is {self.loudness_weight}; choose 0 or more"
             )
 
 

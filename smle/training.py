@@ -76,7 +76,8 @@ def train(
     listening = None
     if "polish" in stages and recipe.training.polish.steps:
         # Now, so that what it lacks shows before hours of training.
-        listening = ListeningLoss(torch.device(device))
+        weight = recipe.training.polish.loudness_weight
+        listening = ListeningLoss(torch.device(device), weight)
     join_processes()
     if is_main_process():
         _claim(run, text, resume=resume)

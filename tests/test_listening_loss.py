@@ -70,14 +70,23 @@ def test_a_copy_at_any_level_is_perfect() -> None:
     assert loudness_error(copies, clean).max() < 0.02
 
 
-def test_less_noise_is_better_and_a_little_is_better_than_nothing_left() -> None:
+def test_less_noise_is_better_and_nothing_left_is_no_answer() -> None:
     needs("onnx", "speechmos")
     from smle.listening_loss import ListeningLoss
 
     judge = ListeningLoss(CPU)
     losses = [judge(rows(estimate), rows(CLEAN)).item() for estimate in (CLEAN, *NOISY)]
     assert losses == sorted(losses)
-    assert judge(rows(np.zeros_like(CLEAN)), rows(CLEAN)).item() > losses[3]
+    assert judge(rows(np.zeros_like(CLEAN)), rows(CLEAN)).item() > losses[4]
+
+
+def test_loudness_weighs_as_much_as_it_is_told_to() -> None:
+    needs("onnx", "speechmos")
+    from smle.listening_loss import ListeningLoss
+
+    noisy, clean = rows(NOISY[2]), rows(CLEAN)
+    light, heavy = (ListeningLoss(CPU, weight)(noisy, clean) for weight in (0.1, 0.25))
+    torch.testing.assert_close(heavy - light, 0.15 * loudness_error(noisy, clean))
 
 
 def test_silence_is_not_judged_and_leaves_gradients_finite() -> None:
@@ -99,6 +108,7 @@ def test_silence_is_not_judged_and_leaves_gradients_finite() -> None:
         ("spectral", {"sample_rate": 8000}, "listens at 16000 Hz"),
         ("mixing", {"segment_s": 0.3}, "segment_s is 0.3"),
         ("training", {"polish": {"steps": 10, "share": 1.5}}, "share is 1.5"),
+        ("training", {"polish": {"loudness_weight": -1.0}}, "loudness_weight is -1.0"),
         ("training", {"polish": {"specialists": "shared"}}, "there is no generalist"),
     ],
 )
