@@ -161,6 +161,10 @@ class MixtureDataset:
             power = mean_power(second)
             if power > 0 and self._alike(recorded, second_index):
                 noise = noise + second * np.float32(gain * math.sqrt(mean_power(noise) / power))
+        if config.passing and rng.random() < config.passing:
+            noise = augmentation.pass_by(
+                noise, rng, moment_s=config.passing_s, sample_rate=self.sample_rate
+            )
         if rng.random() < config.equalise:
             noise = augmentation.equalise(noise, rng, range_db=config.equalise_db)
         return noise, recorded

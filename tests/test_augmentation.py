@@ -68,6 +68,21 @@ def test_pause_is_true_silence_at_a_quiet_place() -> None:
     assert np.all(paused[longest[0] : longest[0] + 4000] == 0)
 
 
+def test_what_passes_is_heard_whole_in_moments_and_far_away_between_them() -> None:
+    signal = tone(1000, 20)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        passing = augmentation.pass_by(signal, rng, moment_s=(0.1, 1.5), sample_rate=RATE)
+        frames = (passing / np.where(signal == 0, 1, signal)).reshape(-1, RATE // 100)
+        gains = np.sqrt(np.mean(frames**2, axis=1))
+        assert gains.max() == pytest.approx(1, abs=0.01)
+        far = gains.min()
+        assert 0.0009 < far < 0.33
+        between = (gains > 1.05 * far) & (gains < 0.95)
+        assert between.mean() < 0.1  # quick to come and to go
+        assert 0.1 < np.mean(gains > 0.95) < 0.9
+
+
 def test_clipping_is_flat_at_the_limit() -> None:
     clipped = augmentation.clip(tone(100), np.random.default_rng(0), depth_db=(6, 6))
     assert np.abs(clipped).max() == pytest.approx(10 ** (-6 / 20), rel=1e-3)

@@ -35,7 +35,9 @@ PLAIN = MixingConfig(
     noise_only=0.0,
     clean_only=0.0,
 )
-EVERYTHING = replace(MixingConfig(), segment_s=0.5, room=0.7, speed=0.7, clip=0.5, babble=0.3)
+EVERYTHING = replace(
+    MixingConfig(), segment_s=0.5, room=0.7, speed=0.7, clip=0.5, babble=0.3, passing=0.3
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +87,23 @@ def test_shapes_and_levels(material: Material) -> None:
     assert batch.noisy.abs().max() <= 1.0001
 
 
-def test_stated_snr_is_that_of_the_signals(material: Material) -> None:
-    batch = MixtureDataset(*material[:2], None, PLAIN, 0).batch(0, 16)
+@pytest.mark.parametrize("passing", [0.0, 1.0])
+def test_stated_snr_is_that_of_the_signals(material: Material, passing: float) -> None:
+    batch = MixtureDataset(*material[:2], None, replace(PLAIN, passing=passing), 0).batch(0, 16)
     for noisy, clean, snr_db in zip(batch.noisy, batch.clean, batch.snr_db, strict=True):
         assert snr_db_of(clean.numpy(), (noisy - clean).numpy()) == pytest.approx(
             float(snr_db), abs=0.01
         )
+
+
+def test_passing_noise_is_loud_in_moments(material: Material) -> None:
+    def loudest_to_mean_db(passing: float) -> float:
+        config = replace(PLAIN, segment_s=10, noise_only=1.0, passing=passing)
+        noise = MixtureDataset(*material[:2], None, config, 0).batch(0, 8).noisy
+        powers = noise[:, :160_000].unflatten(1, (-1, 160)).square().mean(2)
+        return float(10 * torch.log10(powers.amax(1) / powers.mean(1)).mean())
+
+    assert loudest_to_mean_db(1.0) > loudest_to_mean_db(0.0) + 2
 
 
 def test_room_leaves_the_late_reverberation_out_of_the_target(material: Material) -> None:
