@@ -161,6 +161,7 @@ class MixtureDataset:
             power = mean_power(second)
             if power > 0 and self._alike(recorded, second_index):
                 noise = noise + second * np.float32(gain * math.sqrt(mean_power(noise) / power))
+        # Drawn only where asked for: recipes without it keep the mixtures that they had.
         if config.passing and rng.random() < config.passing:
             noise = augmentation.pass_by(
                 noise, rng, moment_s=config.passing_s, sample_rate=self.sample_rate
