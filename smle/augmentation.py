@@ -14,6 +14,7 @@ Signal = NDArray[np.float32]
 _EQUALISER_BANDS = 7
 _FADE_S = 0.005
 _QUIET_DB = 35.0
+_PASSING_MOMENT_S = (0.1, 1.5)
 _PASSING_GAP_S = (0.2, 3.0)
 _PASSING_BELOW_DB = (10.0, 60.0)
 
@@ -97,27 +98,20 @@ def insert_pause(
     )
 
 
-def pass_by(
-    signal: Signal,
-    rng: np.random.Generator,
-    *,
-    moment_s: tuple[float, float],
-    sample_rate: int,
-) -> Signal:
+def pass_by(signal: Signal, rng: np.random.Generator, *, sample_rate: int) -> Signal:
     """Leave moments of a signal, as of what passes by; between them it is far away.
 
     Args:
         signal: Samples of shape (time,).
-        rng: Draws the moments, 0.2 to 3 s apart, and how far it lies below them: 10 to 60 dB.
-        moment_s: Length of one moment.
+        rng: Draws the moments, 0.1 to 1.5 s long and 0.2 to 3 s apart, and how far the signal lies
+            below them: 10 to 60 dB.
         sample_rate: Samples per second.
     """
-    gains = np.full(len(signal), 10 ** (-rng.uniform(*_PASSING_BELOW_DB) / 20), np.float32)
+    far = np.float32(10 ** (-rng.uniform(*_PASSING_BELOW_DB) / 20))
+    passing = signal * far
     at = round(rng.uniform(0, 0.5) * len(signal))
     while at < len(signal):
-        stop = at + round(rng.uniform(*moment_s) * sample_rate)
-        gains[at:stop] = 1
+        stop = at + round(rng.uniform(*_PASSING_MOMENT_S) * sample_rate)
+        passing[at:stop] += fade_ends(signal[at:stop] * (1 - far), sample_rate=sample_rate)
         at = stop + round(rng.uniform(*_PASSING_GAP_S) * sample_rate)
-    ramp = np.hanning(round(2 * _FADE_S * sample_rate) + 3)[1:-1]
-    smooth = np.convolve(np.pad(gains, len(ramp) // 2, "edge"), ramp / ramp.sum(), "valid")
-    return signal * smooth[: len(signal)].astype(np.float32)
+    return passing

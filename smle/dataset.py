@@ -163,9 +163,7 @@ class MixtureDataset:
                 noise = noise + second * np.float32(gain * math.sqrt(mean_power(noise) / power))
         # Drawn only where asked for: recipes without it keep the mixtures that they had.
         if config.passing and rng.random() < config.passing:
-            noise = augmentation.pass_by(
-                noise, rng, moment_s=config.passing_s, sample_rate=self.sample_rate
-            )
+            noise = augmentation.pass_by(noise, rng, sample_rate=self.sample_rate)
         if rng.random() < config.equalise:
             noise = augmentation.equalise(noise, rng, range_db=config.equalise_db)
         return noise, recorded

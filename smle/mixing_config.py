@@ -32,7 +32,6 @@ class MixingConfig:
         second_noise: Another noise added to the first.
         second_noise_db: Its power relative to the first.
         passing: The noise heard in moments, as a sneeze or a car is, and far away between them.
-        passing_s: Length of one moment.
         babble: Other speakers of the corpus as the noise.
         babble_talkers: Fewest and most of them.
         synthetic: Coloured noise, hum, clicks or chords as the noise.
@@ -59,7 +58,6 @@ class MixingConfig:
     second_noise: float = 0.25
     second_noise_db: tuple[float, float] = (-12.0, 6.0)
     passing: float = 0.0
-    passing_s: tuple[float, float] = (0.1, 1.5)
     babble: float = 0.07
     babble_talkers: tuple[int, int] = (3, 8)
     synthetic: float = 0.1
