@@ -53,16 +53,42 @@ class Linear:
         return product
 
 
+class RangeLinear:
+    """Linear layers beside each other, each for one range of the rows.
+
+    Args:
+        weights: Holds NAME.weight (outputs, inputs) and NAME.bias (outputs).
+        names: Of the layers; rows come in ranges of equal size.
+    """
+
+    def __init__(self, weights: Weights, *names: str) -> None:
+        self._weight = np.stack([weights[f"{name}.weight"] for name in names])
+        self._bias = np.stack([weights[f"{name}.bias"] for name in names])[..., None]
+
+    def __call__(self, x: Array) -> Array:
+        """(frames, inputs, rows) to (frames, outputs, rows)."""
+        frames, _, rows = x.shape
+        product = np.empty((frames, self._weight.shape[1], rows), np.float32)
+        by_range = _by_range(product, len(self._weight))
+        np.matmul(self._weight, _by_range(x, len(self._weight)), by_range)
+        by_range += self._bias
+        return product
+
+
 class Lstm:
-    """One layer of an LSTM.
+    """One layer of an LSTM, or several beside each other, each for one range of the rows.
 
     Args:
         weights: Holds NAME.weight_ih_lINDEX and so on, as torch names and shapes them.
-        name: Of the layers.
-        index: Of the layer among them.
+        names: Of the layers; where there are several, rows come in ranges of equal size.
+        index: Of the layer among those of its name.
     """
 
-    def __init__(self, weights: Weights, name: str, index: int = 0) -> None:
+    def __init__(self, weights: Weights, *names: str, index: int = 0) -> None:
+        self._weight = np.stack([self._joint(weights, name, index) for name in names])
+
+    @staticmethod
+    def _joint(weights: Weights, name: str, index: int) -> Array:
         parts = _recurrent_weights(weights, name, index, gates=4)
         # Input, forget and output gate, then what is let in.
         parts = [part[[0, 1, 3, 2]] for part in parts]
@@ -71,7 +97,7 @@ class Lstm:
         from_x, from_hidden, bias_x, bias_hidden = parts
         # All in one product: a frame's inputs, the hidden state and a row of ones.
         joint = np.concatenate([from_x, from_hidden, bias_x + bias_hidden], 2)
-        self._weight = joint.reshape(-1, joint.shape[2])
+        return joint.reshape(-1, joint.shape[2])
 
     def __call__(self, x: Array, hidden: Array, cell: Array) -> tuple[Array, Array, Array]:
         """Follow more frames.
@@ -95,8 +121,9 @@ class Lstm:
         # The loop's only arrays; the rest of it are views of them.
         values, squashed = np.empty((4 * size, rows), np.float32), np.empty_like(cell)
         gates, (enter, keep, leave, let_in) = values[: 3 * size], values.reshape(4, size, rows)
-        for now, after in zip(given[:-1], followed, strict=True):
-            np.matmul(weight, now, values)
+        by_range = _by_range(values, len(weight))
+        for now, after in zip(_by_range(given[:-1], len(weight)), followed, strict=True):
+            np.matmul(weight, now, by_range)
             np.tanh(values, values)
             np.multiply(gates, _HALF, gates)
             np.add(gates, _HALF, gates)
@@ -109,7 +136,13 @@ class Lstm:
 
 
 class Gru:
-    """One layer of a GRU (arguments as for `Lstm`)."""
+    """One layer of a GRU.
+
+    Args:
+        weights: Holds NAME.weight_ih_lINDEX and so on, as torch names and shapes them.
+        name: Of the layers.
+        index: Of the layer among them.
+    """
 
     def __init__(self, weights: Weights, name: str, index: int = 0) -> None:
         parts = _recurrent_weights(weights, name, index, gates=3)
@@ -225,6 +258,11 @@ def softmax(x: NDArray[np.floating]) -> NDArray[np.floating]:
     odds = np.exp(x - x.max(-1, keepdims=True))
     shares: NDArray[np.floating] = odds / odds.sum(-1, keepdims=True)
     return shares
+
+
+def _by_range(x: Array, ranges: int) -> Array:
+    """View (..., features, rows) as (..., ranges, features, rows of a range)."""
+    return x.reshape(*x.shape[:-1], ranges, -1).swapaxes(-3, -2)
 
 
 def _recurrent_weights(weights: Weights, name: str, index: int, gates: int) -> list[Array]:

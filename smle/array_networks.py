@@ -16,6 +16,7 @@ from smle.array_layers import (
     Gru,
     Linear,
     Lstm,
+    RangeLinear,
     Weights,
     absorb_norm,
     sigmoid,
@@ -68,7 +69,7 @@ class ArrayRecurrentNetwork:
     def __init__(self, config: NetworkConfig, weights: Weights) -> None:
         self._config = config
         kind = Gru if config.cell == "gru" else Lstm
-        self._layers = [kind(weights, "recurrent", index) for index in range(config.layers)]
+        self._layers = [kind(weights, "recurrent", index=k) for k in range(config.layers)]
         self._output = Linear(weights, "output")
 
     def start(self, rows: int) -> ArrayState:
@@ -100,7 +101,8 @@ class ArraySubbandNetwork:
         merge_bias = weights["merge.bias"]
         # The last bin is repeated; most passes to begin with.
         self._merge_bias = 1 + np.append(merge_bias, merge_bias[-1:])
-        self._blocks = [_SubbandBlock(weights, f"blocks.{k}") for k in range(config.layers)]
+        blocks = [weights_under(f"blocks.{k}", weights) for k in range(config.layers)]
+        self._blocks = [_SubbandBlock(own, config.ranges) for own in blocks]
         self._channel_output = Linear(weights, "channel_output")
 
     def start(self, rows: int) -> ArrayState:
@@ -151,12 +153,11 @@ class ArraySubbandNetwork:
 class _SubbandBlock:
     """`smle.subband.SubbandBlock`; one frame of it is (channels, bands * rows)."""
 
-    def __init__(self, weights: Weights, name: str) -> None:
-        own = weights_under(name, weights)
-        for matrix, bias, norm in (
-            ("band_lstm.weight_ih_l0", "band_lstm.bias_ih_l0", "band_norm"),
-            ("full_input.weight", "full_input.bias", "full_norm"),
-        ):
+    def __init__(self, own: dict[str, Array], ranges: int) -> None:
+        lstms = [f"band_lstms.{k}" for k in range(ranges)]
+        after_band = [(f"{name}.weight_ih_l0", f"{name}.bias_ih_l0", "band_norm") for name in lstms]
+        after_full = ("full_input.weight", "full_input.bias", "full_norm")
+        for matrix, bias, norm in (*after_band, after_full):
             norm_weight, norm_bias = own[f"{norm}.weight"], own[f"{norm}.bias"]
             own[matrix], own[bias] = absorb_norm(own[matrix], own[bias], norm_weight, norm_bias)
         # Each channel's bands lie beside each other here, not each band's channels.
@@ -164,8 +165,8 @@ class _SubbandBlock:
         own["full_input.weight"] = own["full_input.weight"][:, order]
         for part in ("full_output.weight", "full_output.bias"):
             own[part] = own[part][order]
-        self._band_lstm = Lstm(own, "band_lstm")
-        self._band_output = Linear(own, "band_output")
+        self._band_lstms = Lstm(own, *lstms)
+        self._band_outputs = RangeLinear(own, *(f"band_outputs.{k}" for k in range(ranges)))
         self._full_input = Linear(own, "full_input")
         self._full_lstm = Lstm(own, "full_lstm")
         self._full_output = Linear(own, "full_output")
@@ -174,8 +175,8 @@ class _SubbandBlock:
         frames, channels, columns = x.shape
         rows = columns // N_BANDS
         hidden, cell = (s.transpose(2, 1, 0).reshape(channels, columns) for s in state[:2])
-        along, hidden, cell = self._band_lstm(unit_variance(x), hidden, cell)
-        x = x + self._band_output(along)
+        along, hidden, cell = self._band_lstms(unit_variance(x), hidden, cell)
+        x = x + self._band_outputs(along)
         across = silu(self._full_input(unit_variance(x).reshape(frames, -1, rows)))
         followed, *full = self._full_lstm(across, *(s.T for s in state[2:]))
         x += self._full_output(followed + across).reshape(x.shape)

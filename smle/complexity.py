@@ -39,7 +39,8 @@ def complexity(recipe: Recipe) -> Complexity:
     gate = gate_shapes(recipe.gate, bins, specialists)
     one, listening = count_parameters(network), count_parameters(gate)
     rate = recipe.spectral.frames_per_s / 1e6
-    one_macs, gate_macs = macs_per_frame(network) * rate, macs_per_frame(gate) * rate
+    one_macs = macs_per_frame(network, recipe.network.ranges) * rate
+    gate_macs = macs_per_frame(gate) * rate
     return Complexity(
         specialist_parameters=one,
         gate_parameters=listening,
@@ -51,14 +52,21 @@ def complexity(recipe: Recipe) -> Complexity:
     )
 
 
-def macs_per_frame(shapes: Shapes) -> int:
-    """Multiply-accumulates of a network for one frame: each weight once, or once for each band."""
+def macs_per_frame(shapes: Shapes, ranges: int = 1) -> int:
+    """Multiply-accumulates of a network for one frame: each weight once, or for each of its bands.
+
+    Args:
+        shapes: Of its weights, by name.
+        ranges: Among which the bands of a banded network are shared out.
+    """
     return sum(
-        math.prod(shape) * (N_BANDS if _runs_in_each_band(name) else 1)
+        math.prod(shape) * _times(name, N_BANDS // ranges)
         for name, shape in shapes.items()
         if "weight" in name and "norm" not in name
     )
 
 
-def _runs_in_each_band(name: str) -> bool:
-    return ".band_" in name or name.startswith("channel_output")
+def _times(name: str, bands_of_range: int) -> int:
+    if name.startswith("channel_output"):
+        return N_BANDS
+    return bands_of_range if ".band_" in name else 1

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from smle.bands import N_BANDS
 from smle.errors import RecipeError
 
 T = TypeVar("T")
@@ -79,6 +80,8 @@ class NetworkConfig:
         hidden_size: Units of the recurrent kind, or of the full-band LSTM of the subband kind.
         layers: Recurrent layers, or blocks.
         channels: Features per band (subband kind).
+        ranges: Ranges of neighbouring bands, each with an LSTM of its own (subband kind): more of
+            them hold more and cost the same.
     """
 
     kind: Literal["recurrent", "subband"] = "recurrent"
@@ -86,11 +89,16 @@ class NetworkConfig:
     hidden_size: int = 64
     layers: int = 2
     channels: int = 32
+    ranges: int = 1
 
     def __post_init__(self) -> None:
         _within("network.hidden_size", self.hidden_size, 1, 4_096)
         _within("network.layers", self.layers, 1, 8)
         _within("network.channels", self.channels, 2, 512)
+        if self.ranges < 1 or N_BANDS % self.ranges:
+            raise RecipeError(
+                f"network.ranges is {self.ranges}; choose a divisor of the {N_BANDS} bands"
+            )
 
 
 @dataclass(frozen=True)

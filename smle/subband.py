@@ -1,9 +1,10 @@
-"""The banded network: one small LSTM shared by all bands, and a narrow full-band LSTM.
+"""The banded network: small LSTMs that neighbouring bands share, and a narrow full-band LSTM.
 
 The 257 bins up to 8 kHz are split into bands that widen with frequency. Every band becomes a few
-channels; an LSTM over time, shared by all bands, follows each; a bottleneck across all bands with
-an LSTM of its own lets them know of each other. Shared weights learn much from little data, and
-the bottleneck costs a fraction of a recurrence over frequency.
+channels; an LSTM over time, shared by all bands of a range, follows each; a bottleneck across all
+bands with an LSTM of its own lets them know of each other. Shared weights learn much from little
+data, more ranges hold more at the same cost, and the bottleneck costs a fraction of a recurrence
+over frequency.
 """
 
 from __future__ import annotations
@@ -79,13 +80,14 @@ class SubbandBlock(nn.Module):
     Args:
         channels: Features per band.
         hidden_size: Width of the bottleneck.
+        ranges: Ranges of neighbouring bands, each with an LSTM of its own.
     """
 
-    def __init__(self, channels: int, hidden_size: int) -> None:
+    def __init__(self, channels: int, hidden_size: int, ranges: int) -> None:
         super().__init__()
         self.band_norm = nn.LayerNorm(channels)
-        self.band_lstm = nn.LSTM(channels, channels)
-        self.band_output = nn.Linear(channels, channels)
+        self.band_lstms = nn.ModuleList(nn.LSTM(channels, channels) for _ in range(ranges))
+        self.band_outputs = nn.ModuleList(nn.Linear(channels, channels) for _ in range(ranges))
         self.full_norm = nn.LayerNorm(channels)
         self.full_input = nn.Linear(N_BANDS * channels, hidden_size)
         self.full_lstm = nn.LSTM(hidden_size, hidden_size)
@@ -96,31 +98,43 @@ class SubbandBlock(nn.Module):
 
         Args:
             x: (frames, rows, bands, channels).
-            state: Hidden and cell of the band LSTM (rows, bands, channels), then those of the
+            state: Hidden and cell of the band LSTMs (rows, bands, channels), then those of the
                 full-band LSTM (rows, hidden_size).
 
         Returns:
             The new channels and the new state, shaped as they came.
         """
         frames, rows, bands, channels = x.shape
-        band = tuple(s.reshape(1, rows * bands, channels) for s in state[:2])
-        along = self.band_norm(x).view(frames, rows * bands, channels)
-        along, band_after = self.band_lstm(along, band)
-        x = x + self.band_output(along).view_as(x)
+        x, band_after = self._along_bands(x, state[:2])
         across = self.full_norm(x).view(frames, rows, bands * channels)
         across = functional.silu(self.full_input(across))
         full = tuple(s[None].contiguous() for s in state[2:])
         followed, full_after = self.full_lstm(across, full)
         x = x + self.full_output(across + followed).view_as(x)
-        hidden, cell = (s.view(rows, bands, channels) for s in band_after)
-        return x, (hidden, cell, full_after[0][0], full_after[1][0])
+        return x, (*band_after, full_after[0][0], full_after[1][0])
+
+    def _along_bands(self, x: Tensor, state: BlockState) -> tuple[Tensor, BlockState]:
+        frames, rows, bands, channels = x.shape
+        of_range = bands // len(self.band_lstms)
+        pieces = [t.split(of_range, -2) for t in (self.band_norm(x), *state)]
+        outputs, hiddens, cells = [], [], []
+        layers = zip(self.band_lstms, self.band_outputs, *pieces, strict=True)
+        for lstm, output, piece, *before in layers:
+            columns = piece.reshape(frames, rows * of_range, channels)
+            start = tuple(s.reshape(1, rows * of_range, channels) for s in before)
+            followed, after = lstm(columns, start)
+            outputs.append(output(followed).view(frames, rows, of_range, channels))
+            hidden, cell = (s.view(rows, of_range, channels) for s in after)
+            hiddens.append(hidden)
+            cells.append(cell)
+        return x + torch.cat(outputs, -2), (torch.cat(hiddens, 1), torch.cat(cells, 1))
 
 
 class SubbandNetwork(nn.Module):
     """Band split, blocks, band merge, and a sigmoid mask.
 
     Args:
-        config: Channels, blocks (`layers`) and width of the bottleneck (`hidden_size`).
+        config: Channels, blocks (`layers`), width of the bottleneck (`hidden_size`) and `ranges`.
 
     >>> network = SubbandNetwork(NetworkConfig("subband", layers=1))
     >>> mask, state = network(torch.rand(2, 5, 257), network.start(2))
@@ -133,7 +147,8 @@ class SubbandNetwork(nn.Module):
         self.config = config
         self.split = BandSplit(config.channels)
         self.blocks = nn.ModuleList(
-            SubbandBlock(config.channels, config.hidden_size) for _ in range(config.layers)
+            SubbandBlock(config.channels, config.hidden_size, config.ranges)
+            for _ in range(config.layers)
         )
         self.channel_output = nn.Linear(config.channels, config.channels)
         self.merge = BandMerge(config.channels)

@@ -58,13 +58,14 @@ def _subband(config: NetworkConfig) -> Shapes:
     for k in range(config.layers):
         block = {
             **_norm("band_norm", channels),
-            **_recurrent("band_lstm", "lstm", channels, channels, 1),
-            **_linear("band_output", channels, channels),
             **_norm("full_norm", channels),
             **_linear("full_input", N_BANDS * channels, hidden),
             **_recurrent("full_lstm", "lstm", hidden, hidden, 1),
             **_linear("full_output", hidden, N_BANDS * channels),
         }
+        for r in range(config.ranges):
+            block |= _recurrent(f"band_lstms.{r}", "lstm", channels, channels, 1)
+            block |= _linear(f"band_outputs.{r}", channels, channels)
         shapes |= {f"blocks.{k}.{name}": shape for name, shape in block.items()}
     return shapes | _linear("channel_output", channels, channels)
 

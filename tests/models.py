@@ -16,6 +16,7 @@ from smle.recipe import Recipe
 RECURRENT = NetworkConfig("recurrent", "gru", hidden_size=8, layers=1)
 LSTM = NetworkConfig("recurrent", "lstm", hidden_size=8, layers=1)
 SUBBAND = NetworkConfig("subband", hidden_size=8, layers=1, channels=4)
+RANGES = replace(SUBBAND, ranges=5)
 
 
 def recipe(network: NetworkConfig = RECURRENT, **changes: object) -> Recipe:

@@ -13,10 +13,10 @@ from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.config import GateConfig, SpectralConfig
 from smle.gate import Gate
 from smle.spectral import Features, Stft
-from tests.models import LSTM, RECURRENT, SUBBAND, arrays, mixture
+from tests.models import LSTM, RANGES, RECURRENT, SUBBAND, arrays, mixture
 
 KINDS = pytest.mark.parametrize(
-    "network", [RECURRENT, LSTM, SUBBAND], ids=["gru", "lstm", "subband"]
+    "network", [RECURRENT, LSTM, SUBBAND, RANGES], ids=["gru", "lstm", "subband", "ranges"]
 )
 
 

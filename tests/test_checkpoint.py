@@ -130,6 +130,7 @@ def test_a_newer_format_is_refused(folder):
         ("layers = 1", "layers = 1000000000", "1000000000"),
         ("hidden_size = 4\nlayers = 1", "hidden_size = 4096\nlayers = 8", "parameters"),
         ("layers = 1", 'cell = "transformer"', "transformer"),
+        ("layers = 1", "ranges = 3", "divisor"),
         ('["a", "b"]', "[]", "specialists"),
         ('["a", "b"]', '["a", "a"]', "told apart"),
         ("[network]", "[netwrk]", "netwrk"),

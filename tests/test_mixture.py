@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,10 @@ from smle.config import GateConfig, NetworkConfig, SpectralConfig
 from smle.gate import Gate, soft_routing
 from smle.networks import build_network
 from smle.weight_shapes import network_shapes, weight_shapes
-from tests.models import LSTM, RECURRENT, SUBBAND, mixture, recipe
+from tests.models import LSTM, RANGES, RECURRENT, SUBBAND, mixture, recipe
 
 KINDS = pytest.mark.parametrize(
-    "network", [RECURRENT, LSTM, SUBBAND], ids=["gru", "lstm", "subband"]
+    "network", [RECURRENT, LSTM, SUBBAND, RANGES], ids=["gru", "lstm", "subband", "ranges"]
 )
 
 
@@ -66,13 +67,24 @@ def test_the_stated_cost_is_the_cost_of_the_matrix_products(network):
     features = torch.rand(1, frames, 257)
     with torch.profiler.profile(with_flops=True) as profile:
         model(features, model.start(1))
-    stated = macs_per_frame(network_shapes(network, 257))
+    stated = macs_per_frame(network_shapes(network, 257), network.ranges)
     names = ("aten::mm", "aten::addmm", "aten::bmm")
     flops = sum(e.flops for e in profile.key_averages() if e.key in names)
     if network is not LSTM and "GRU" in str(model):
         assert flops / 2 / frames == pytest.approx(stated, rel=0.02)
     else:  # a fused LSTM is not counted by the profiler: what is counted is the rest
         assert 0 < flops / 2 / frames < stated
+
+
+def test_ranges_cost_nothing_and_compute_the_same_from_the_same_weights():
+    one, five = (build_network(config, SpectralConfig()) for config in (SUBBAND, RANGES))
+    shared = one.state_dict()
+    of_range = re.compile(r"(band_\w+)\.\d")
+    five.load_state_dict({n: shared[of_range.sub(r"\1.0", n)] for n in five.state_dict()})
+    features = torch.rand(2, 12, 257)
+    torch.testing.assert_close(five(features, five.start(2)), one(features, one.start(2)))
+    costs = {macs_per_frame(network_shapes(c, 257), c.ranges) for c in (SUBBAND, RANGES)}
+    assert len(costs) == 1
 
 
 @KINDS
