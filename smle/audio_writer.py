@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from smle.errors import AudioError
 from smle.formats import SequentialFile, format_of, target_for
 from smle.interrupts import hold_interrupts
+from smle.locks import lock, open_held
 from smle.paths import shown
 
 PART_SUFFIX = ".smle-part"
@@ -215,18 +217,26 @@ def write(
 
 
 def remove_parts(folder: str | os.PathLike[str]) -> int:
-    """Remove what killed runs left half-written in a folder; returns how many files that were."""
-    parts = list(Path(folder).glob(f".*{PART_SUFFIX}"))
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return len(parts)
+    """Remove what killed runs left half-written in a folder; returns how many files that were.
+
+    What is still being written is locked by its writer, and stays.
+    """
+    removed = 0
+    for part in list(Path(folder).glob(f".*{PART_SUFFIX}")):
+        mode = "r+b" if os.access(part, os.W_OK) else "rb"
+        with contextlib.suppress(OSError), part.open(mode) as file:
+            # Removed while it is locked: its writer may be about to lock it.
+            if lock(file.fileno()):
+                part.unlink()
+                removed += 1
+    return removed
 
 
 class _PartFile:
     """The file object libsndfile writes to; keeps the error that a callback from C cannot raise."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("x+b", buffering=0)
+        self._file = FileIO(path, "x+b", opener=open_held)
         self.error: OSError | None = None
         self.tell = self._file.tell
         self.seek = self._file.seek

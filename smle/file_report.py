@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from smle.errors import AudioError
+from smle.locks import open_held
 from smle.paths import shown
 
 SCHEMA = "smle.enhance/1"
@@ -91,7 +92,7 @@ class ReportFile:
                 f"{shown(self.path)}: exists already and is kept; allow overwriting it"
             )
         try:
-            self._file = self._part.open("w", encoding="utf-8", newline="")
+            self._file = open(self._part, "w", encoding="utf-8", newline="", opener=open_held)
         except OSError as error:
             raise AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})") from error
         if self.kind == "json":
@@ -135,5 +136,5 @@ class ReportFile:
             self._file.write("\n ]\n}\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._part.replace(self.path)  # still open: what is closed, a sweep may remove
         self._file.close()
-        self._part.replace(self.path)

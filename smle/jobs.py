@@ -45,11 +45,16 @@ def plan_file(noisy: Path, out: Path, *, format: str = "same", suffix: str = "")
     Raises:
         AudioError: The output would be the input.
     """
-    if out.is_dir() or out.suffix.lower() not in AUDIO_SUFFIXES:
+    if takes_names(out):
         out = out / _renamed(Path(noisy.name), format, suffix)
     if out.exists() and noisy.exists() and out.samefile(noisy):
         raise AudioError(f"{shown(out)}: is the input itself; give another output, or a suffix")
     return Job(noisy, out, noisy.name)
+
+
+def takes_names(out: Path) -> bool:
+    """Whether `out` is a folder for one file, not the file to write (see `plan_file`)."""
+    return out.is_dir() or out.suffix.lower() not in AUDIO_SUFFIXES
 
 
 def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "") -> Plan:

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from smle.errors import AudioError
 from smle.jobs import Job
+from smle.locks import lock
 from smle.paths import shown
 
 LEDGER_NAME = ".smle-ledger.jsonl"
@@ -49,7 +50,7 @@ class Ledger:
             self._file = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})") from error
-        if not _lock(self._file.fileno()):
+        if not lock(self._file.fileno()):
             self._file.close()
             raise AudioError(f"{shown(self.folder)}: another run is writing here; wait for it")
         self._file.seek(0)
@@ -89,7 +90,11 @@ class Ledger:
             return "foreign"
         if "report" not in entry:
             return "ours"
-        if job.output.stat().st_size != entry["output_bytes"]:
+        try:
+            size = job.output.stat().st_size
+        except OSError:  # a link that leads nowhere
+            return "foreign"
+        if size != entry["output_bytes"]:
             return "foreign"
         return "done" if entry["key"] == key and _same_input(job.input, entry) else "ours"
 
@@ -149,15 +154,3 @@ def _same_input(path: Path, entry: dict[str, Any]) -> bool:
         return same_time or digest_of(path) == entry["input_digest"]
     except OSError:
         return False
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,10 +91,13 @@ def enhance(
     from smle.batch import model_digest
     from smle.file_enhancement import FileOptions
     from smle.formats import format_of
+    from smle.jobs import takes_names
     from smle.sessions import BatchOptions
 
     if force and resume:
         raise click.UsageError("--force does everything anew, --resume keeps it; choose one")
+    if {os.sep, os.altsep} & set(suffix):
+        raise click.UsageError(f"--suffix {suffix!r} is no part of a name; leave out separators")
     from smle_cli.consoles import show_log
 
     show_log(quiet=quiet, verbose=verbose)
@@ -115,7 +119,8 @@ def enhance(
 
         pipe_and_show(noisy, out, files, model, raw, quiet=quiet)
         return
-    if noisy.is_file() and out.suffix and format == "same" and format_of(out) != format_of(noisy):
+    named = noisy.is_file() and not takes_names(out)
+    if named and format == "same" and format_of(out) != format_of(noisy):
         files = replace(files, format=format_of(out))
     plan, folder = _plan(noisy, out, files.format, suffix)
     options = BatchOptions(
@@ -130,7 +135,7 @@ def enhance(
         _print_plan(plan, options, folder, digest, copy_others=copy_others)
         return
     if copy_others:
-        _copy_others(plan, noisy, folder, force=force)
+        _copy_others(plan, noisy, folder, force=force, resume=resume)
     elif plan.others and not quiet:
         click.echo(f"{len(plan.others)} files are no audio and are left (--copy-others)", err=True)
     from smle_cli.batch_run import run_and_show
@@ -185,12 +190,21 @@ def _print_plan(
         click.echo(f"{'copy' if copy_others else 'leave'}\t{shown(other)}\t")
 
 
-def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool) -> None:
+def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: bool) -> None:
     from smle.copying import copy_whole
     from smle.errors import AudioError
 
     for other in plan.others:
+        if resume and _same_size(noisy / other, folder / other):
+            continue
         try:
             copy_whole(noisy / other, folder / other, overwrite=force)
         except AudioError as error:
             click.echo(f"smle: {error}", err=True)
+
+
+def _same_size(source: Path, copy: Path) -> bool:
+    try:
+        return copy.is_file() and copy.stat().st_size == source.stat().st_size
+    except OSError:  # whoever copies it will say so
+        return False

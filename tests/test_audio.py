@@ -5,17 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+from processes import ENVIRONMENT
 
 from smle.audio import AudioReader, AudioWriter, find_audio, probe, read, write
 from smle.audio_writer import _PartFile, remove_parts
 from smle.errors import AudioError
+from smle.file_report import ReportFile
 from smle.formats import SequentialFile
+from smle.locks import lock
 
 
 def tone(frames: int, channels: int = 1, sample_rate: int = 16_000) -> np.ndarray:
@@ -256,12 +261,51 @@ def test_a_missing_folder_and_an_impossible_encoding_are_errors(tmp_path: Path) 
 
 
 def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
-    writer = AudioWriter(tmp_path / "a.wav", 16_000, 1, format="WAV", subtype="PCM_16")
-    writer.__enter__()
+    code = (
+        "import os, sys; from smle.audio import AudioWriter;"
+        "writer = AudioWriter(sys.argv[1], 16_000, 1, format='WAV', subtype='PCM_16');"
+        "writer.__enter__(); os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "a.wav"]
+    subprocess.run(command, env=ENVIRONMENT, check=False)
     assert len(names(tmp_path)) == 1
     assert find_audio(tmp_path) == []
     assert remove_parts(tmp_path) == 1
     assert names(tmp_path) == []
+
+
+def test_what_is_still_being_written_is_not_swept(tmp_path: Path) -> None:
+    with (
+        AudioWriter(tmp_path / "a.wav", 16_000, 1, format="WAV", subtype="PCM_16") as writer,
+        ReportFile(tmp_path / "r.json", {}),
+    ):
+        writer.write(tone(100))
+        assert remove_parts(tmp_path) == 0
+    assert names(tmp_path) == ["a.wav", "r.json"]
+
+
+def test_a_sweep_that_comes_before_the_lock_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = []
+
+    def late(descriptor: int, *, wait: bool = False) -> bool:
+        if not swept:
+            swept.append(remove_parts(tmp_path))
+        return lock(descriptor, wait=wait)
+
+    monkeypatch.setattr("smle.locks.lock", late)
+    write(tmp_path / "a.wav", tone(100), 16_000)
+    assert swept == [1]
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_files_are_written_where_nothing_can_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    write(tmp_path / "a.wav", tone(100), 16_000)
+    assert names(tmp_path) == ["a.wav"]
 
 
 def test_find_audio_is_sorted_recursive_and_survives_loops(tmp_path: Path) -> None:

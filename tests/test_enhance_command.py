@@ -155,6 +155,8 @@ def test_when_every_file_fails_nothing_could_be_done(
         (("noisy/a.wav", "file.txt/out.wav"), 1, "cannot be written"),
         (("noisy", "out", "--route", "nobody"), 2, "choose from segment, file, folder, one"),
         (("noisy", "out", "--force", "--resume"), 2, "choose one"),
+        (("noisy", "out", "--suffix", "a/b"), 2, "--suffix 'a/b' is no part of a name"),
+        (("noisy/a.wav", "out", "--suffix", "/x"), 2, "--suffix '/x' is no part of a name"),
         (("noisy", "out", "--atten-lim", "-3"), 2, "atten-lim"),
         (("noisy", "out", "--report", "r.xml"), 1, "ends in .json, .jsonl or .csv"),
         (("noisy/a.wav", "out.mp3", "--subtype", "PCM_24"), 1, "MP3 has no subtype PCM_24"),
@@ -238,6 +240,19 @@ def test_resume_keeps_what_the_user_made_of_an_output(
     assert (tmp_path / "out" / "a.wav").read_text() == "edited"
 
 
+def test_resume_leaves_a_link_that_came_in_an_outputs_place(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(noisy, tmp_path / "out") == 0
+    (tmp_path / "out" / "a.wav").unlink()
+    (tmp_path / "out" / "a.wav").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "out" / "b.flac").unlink()
+    assert run(noisy, tmp_path / "out", "--resume") == 3
+    assert "out/a.wav: exists already and is kept" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a.wav").is_symlink()
+    assert (tmp_path / "out" / "b.flac").exists()
+
+
 def test_two_runs_never_share_an_output_folder(
     run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +309,14 @@ def test_reports_tell_the_same_in_every_format(run: Run, noisy: Path, tmp_path: 
     assert segments[0][-1]["stop_s"] == pytest.approx(1.1)
 
 
+def test_a_report_may_stand_in_the_output_folder(run: Run, noisy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert run(noisy, out, "--report", out / "r.json") == 0
+    assert len(json.loads((out / "r.json").read_text())["files"]) == 3
+    assert sorted(files_below(out)) == ["a.wav", "b.flac", "r.json", "sub/a.wav"]
+
+
 def test_names_that_would_collide_are_kept_apart(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -340,10 +363,35 @@ def test_one_file_into_a_file_or_a_folder(run: Run, noisy: Path, tmp_path: Path)
     assert not list(tmp_path.rglob(".smle*"))
 
 
+def test_one_file_into_a_folder_with_a_dot_in_its_name(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    for name in ("ex.v1", "ex.flac"):
+        (tmp_path / name).mkdir()
+    for name in ("ex.v1", "ex.flac", "results.2024"):
+        assert run(noisy / "a.wav", tmp_path / name) == 0
+        assert sorted(files_below(tmp_path / name)) == ["a.wav"]
+
+
 def test_others_are_copied_when_asked(run: Run, noisy: Path, tmp_path: Path) -> None:
     (noisy / "sub" / "notes.txt").write_text("notes")
     assert run(noisy, tmp_path / "out", "--copy-others") == 0
     assert (tmp_path / "out" / "sub" / "notes.txt").read_text() == "notes"
+
+
+def test_resume_complains_of_no_copy_of_its_own(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("edited.txt", "notes.txt"):
+        (noisy / name).write_text("notes")
+    assert run(noisy, tmp_path / "out", "--copy-others") == 0
+    (tmp_path / "out" / "edited.txt").write_text("precious")
+    capsys.readouterr()
+    assert run(noisy, tmp_path / "out", "--copy-others", "--resume") == 0
+    said = capsys.readouterr().err
+    assert "out/edited.txt: exists already and is kept" in said
+    assert "notes.txt" not in said
+    assert (tmp_path / "out" / "edited.txt").read_text() == "precious"
 
 
 def test_tags_are_kept(run: Run, tmp_path: Path) -> None:

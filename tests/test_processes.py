@@ -54,6 +54,48 @@ def test_a_wav_through_a_pipe_equals_the_file(
     assert np.abs(piped - smle.load(model_folder)(audio, 16_000)).max() <= step
 
 
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
+def test_a_telephones_encoding_goes_into_a_pipe_as_integers(
+    tmp_path: Path, model_folder: Path, subtype: str
+) -> None:
+    write(tmp_path / "in.wav", sound(0.5, 8_000), 8_000, subtype=subtype)
+    with (tmp_path / "piped.wav").open("wb") as sink:
+        process = start("enhance", "--model", model_folder, tmp_path / "in.wav", "-", stdout=sink)
+        assert process.wait() == 0, process.communicate()
+    piped, rate = read(tmp_path / "piped.wav")
+    assert rate == 8_000
+    assert sf.info(tmp_path / "piped.wav").subtype == "PCM_16"
+    audio, _ = read(tmp_path / "in.wav")
+    assert np.abs(piped - smle.load(model_folder)(audio, 8_000)).max() <= 2.0**-15
+
+
+def test_a_batch_leaves_a_recording_into_its_folder_alone(
+    tmp_path: Path, model_folder: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.wav", sound(1.0), 16_000)
+    data = (tmp_path / "in" / "a.wav").read_bytes()
+    out = tmp_path / "out"
+    out.mkdir()
+    recording = start(
+        *("enhance", "--model", model_folder, "-", out / "rec.wav"),
+        stdin=subprocess.PIPE,
+        bufsize=0,
+    )
+    assert recording.stdin
+    recording.stdin.write(data[:20_000])
+    while not list(out.iterdir()):
+        assert recording.poll() is None
+        time.sleep(0.01)
+    batch = start("enhance", "--model", model_folder, tmp_path / "in", out)
+    _, err = batch.communicate()
+    assert batch.returncode == 0, err
+    _, err = recording.communicate(data[20_000:])
+    assert recording.returncode == 0, err
+    assert sorted(outputs(out)) == ["a.wav", "rec.wav"]
+    assert read(out / "rec.wav")[0].shape == (1, 16_000)
+
+
 def test_raw_samples_come_out_while_more_go_in(model_folder: Path) -> None:
     audio = sound(2.0)
     process = start(
