@@ -174,27 +174,43 @@ class Enhancer:
         """
         total, frames = np.zeros(len(self.mixture.specialists)), 0
         for audio, sample_rate in items:
-            rows = np.atleast_2d(np.asarray(audio, np.float32))
-            sums, count = evidence(
-                self.mixture, rows, np.full(len(rows), rows.shape[1]), sample_rate
-            )
+            sums, count = self._evidence(audio, sample_rate)
             total, frames = total + sums.sum(0), frames + int(count.sum())
         if not frames:
             raise AudioError("there is nothing to hear in the folder; give files with samples")
         return self.expert_names[int(total.argmax())]
+
+    def channel_routes(self, pieces: Iterable[tuple[NDArray[np.floating], int]]) -> list[int]:
+        """Choose one specialist for each channel of a signal that comes in pieces.
+
+        Args:
+            pieces: At least one, (channels, time) with the rate.
+
+        Returns:
+            For each channel the number of the specialist whose logit is the largest on average
+            over all frames.
+        """
+        total = sum(self._evidence(audio, sample_rate)[0] for audio, sample_rate in pieces)
+        return [int(k) for k in np.argmax(total, 1)]
 
     def stream(
         self,
         sample_rate: int,
         channels: int,
         *,
-        route: str | int = "segment",
+        route: str | int | list[int] = "segment",
         atten_lim_db: float | None = None,
     ) -> Stream:
         """Begin a stream for a signal that comes in blocks (see `smle.streaming.Stream`)."""
         if route == "file":
             raise AudioError("route 'file' needs the whole file; choose segment or an expert")
         return Stream(self.mixture, sample_rate, channels, route=route, atten_lim_db=atten_lim_db)
+
+    def _evidence(
+        self, audio: NDArray[np.floating], sample_rate: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+        rows = np.atleast_2d(np.asarray(audio, np.float32))
+        return evidence(self.mixture, rows, np.full(len(rows), rows.shape[1]), sample_rate)
 
     def _choices(self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int) -> list[int]:
         sums, _ = evidence(self.mixture, rows, lengths, sample_rate)

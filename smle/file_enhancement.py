@@ -200,9 +200,9 @@ def _stream(
     start = time.perf_counter()
     info = reader.info
     meter = LevelMeter(info.sample_rate)
-    route = options.route
+    route: str | list[int] = options.route
     if route == "file":
-        route = enhancer.pool_route(pieces(job.input))
+        route = enhancer.channel_routes(pieces(job.input))
     stream = enhancer.stream(
         info.sample_rate, info.channels, route=route, atten_lim_db=options.atten_lim_db
     )
@@ -257,7 +257,8 @@ def _report(
     routing: Routing,
     elapsed_s: float,
 ) -> FileReport:
-    segments = [segment for channel in routing.segments for segment in channel]
+    # What ran before the gate's first decision had no lead.
+    decided = [s for channel in routing.segments for s in (channel[1:] or channel)]
     return FileReport(
         input=os.fspath(job.input),
         output=os.fspath(job.output),
@@ -269,7 +270,7 @@ def _report(
         subtype=writer.subtype,
         expert=routing.dominant,
         probability=routing.probability,
-        margin=min((segment.margin for segment in segments), default=0.0),
+        margin=min((segment.margin for segment in decided), default=0.0),
         low_confidence=routing.probability < enhancer.recipe.routing.confidence,
         switches=routing.switches,
         noise_removed_db=meter.noise_removed_db,

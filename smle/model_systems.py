@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from smle.clusters import UNKNOWN, Clusters
 from smle.errors import CorpusError
 from smle.metrics import si_sdr_db
 from smle.mixing import snr_db_of
-from smle.model_folders import WEIGHTS_NAME, find_model, read_bundled_recipe
+from smle.model_folders import read_bundled_recipe
 from smle.pairs import Condition, Pair
 from smle.recipe import Recipe
 from smle.scoring import Audio, Fact, SystemEstimate
@@ -85,11 +84,10 @@ class ModelSystems:
         return estimates
 
     def digests(self) -> dict[str, str]:
-        """Return a digest of each model's weights, by name."""
-        return {
-            model: sha256((find_model(model) / WEIGHTS_NAME).read_bytes()).hexdigest()[:16]
-            for model in self.models
-        }
+        """Return a digest of each model's recipe and weights, by name."""
+        from smle.batch import model_digest
+
+        return {model: model_digest(model) for model in self.models}
 
     def audible(self, noisy: Audio, rate: int) -> dict[str, SystemEstimate]:
         """Enhance a noisy signal for listening: the routed systems, with who ran when.

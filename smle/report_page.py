@@ -51,13 +51,15 @@ def render_page(
         "examples": list(examples),
         "method": _method(summary),
     }
+    # No browser reads NaN or Infinity: better no page than one that shows nothing.
+    data = json.dumps(report, separators=(",", ":"), allow_nan=False)
     page = files("smle") / "page"
     scripts = "\n".join((page / f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
     parts = {
         "{{css}}": (page / "page.css").read_text("utf-8"),
         "{{js}}": f'"use strict";\n(() => {{\n{scripts}}})();',
         # Within a script element only "<" could end it.
-        "{{data}}": json.dumps(report, separators=(",", ":")).replace("<", "\\u003c"),
+        "{{data}}": data.replace("<", "\\u003c"),
     }
     html = (page / "page.html").read_text("utf-8")
     for mark, text in parts.items():

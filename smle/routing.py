@@ -27,7 +27,8 @@ class Segment:
         expert: Name of the expert.
         probability: What the gate gave the expert, from 0 to 1; for the generalist, its best
             specialist's. Before the first decision all specialists are equal.
-        margin: Evidence of the best specialist less that of the next, in logits.
+        margin: Evidence of the best specialist less that of the next, in logits; 0 where there is
+            no next.
     """
 
     start_s: float
@@ -144,7 +145,7 @@ def decide(
     for logits, probability, now in zip(evidence.tolist(), probabilities, current, strict=True):
         best = max(range(len(logits)), key=logits.__getitem__)
         rest = [logit for k, logit in enumerate(logits) if k != best]
-        margin = logits[best] - max(rest) if rest else math.inf
+        margin = logits[best] - max(rest) if rest else 0.0
         choice = best
         if now < len(logits) and logits[best] - logits[now] < config.margin:
             choice = now

@@ -114,7 +114,7 @@ def score_pair(pair: Pair, rule: ScoringRule, enhance: Enhance | None = None) ->
     if pair.noisy is not None:
         noisy, rate = read(pair.noisy, sample_rate=rate)
         if clean is not None and rule.align:
-            noisy_delay = delay_samples(noisy, clean, round(rule.max_delay_s * rate))
+            noisy_delay = _delay(noisy, clean, rate, rule)
         if clean is not None and INPUT_SNR not in conditions:
             # A silent clean file has no such ratio, but there may be metrics that need neither.
             with suppress(MetricError):
@@ -148,6 +148,13 @@ def score_pair(pair: Pair, rule: ScoringRule, enhance: Enhance | None = None) ->
     return PairScores(pair.name, reference.shape[1] / (rate or 1), rate or 0, conditions, systems)
 
 
+def _delay(signal: Audio, clean: Audio, rate: int, rule: ScoringRule) -> int:
+    # Other channel counts have no delay; `cut_to_common` refuses them with the reason.
+    if len(signal) != len(clean):
+        return 0
+    return delay_samples(signal, clean, round(rule.max_delay_s * rate))
+
+
 def _input_snr_db(
     noisy: Audio, clean: Audio, noisy_delay: int, rate: int, rule: ScoringRule
 ) -> float:
@@ -171,7 +178,7 @@ def _score(
         signals["noisy file"] = noisy
     delay, allowed_s = 0, rule.tolerance_s
     if clean is not None:
-        delay = delay_samples(estimate.audio, clean, round(rule.max_delay_s * rate))
+        delay = _delay(estimate.audio, clean, rate, rule)
     if rule.align:
         delays = {"estimate": delay, "noisy file": noisy_delay}
         allowed_s += (max(0, *delays.values()) - min(0, *delays.values())) / rate

@@ -179,7 +179,10 @@ def evaluate(
     if short:
         return NOTHING_DONE
     if summary["failures"] or summary["pairs"]["unusable"]:
-        raise FilesFailedError(summary["pairs"]["scored"])
+        counts = (
+            scores["count"] for system in summary["systems"] for scores in system["scores"].values()
+        )
+        raise FilesFailedError(max(counts, default=0))
     return 0
 
 

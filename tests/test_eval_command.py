@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from smle.audio import write
 from smle_cli.main import exit_code
 from tests.scored_folders import make_folders
+from tests.speech_like import RATE_HZ, speech_like
 
 Run = Callable[..., int]
 
@@ -120,6 +124,17 @@ def test_files_that_fail_are_counted_and_end_with_3(
     out = capsys.readouterr().out
     assert "no si-sdr of good for 1 files, such as file0" in out
     assert f"no partner: {root / 'clean' / 'file2.wav'}" in out
+
+
+def test_files_none_of_which_has_a_score_end_with_1(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, seconds in (("clean", 0.6), ("short", 0.3)):
+        (tmp_path / folder).mkdir()
+        audio = speech_like(seconds)[None].astype(np.float32)
+        write(tmp_path / folder / "a.wav", audio, RATE_HZ, subtype="FLOAT")
+    assert run(tmp_path / "short", tmp_path / "clean", "--metrics", "si-sdr,snr") == 1
+    assert "no si-sdr of short for 1 files, such as a" in capsys.readouterr().out
 
 
 def test_metrics_whose_package_is_missing_are_left_out_or_refused(
@@ -231,3 +246,17 @@ def test_models_are_run_in_every_way_there_is(
     assert summary["conditions"]["snr_db"][0]["scores"]["routed"]["si_sdr_db"]["count"] == 2
     assert "switches a minute" in out
     assert "MMAC/s" in out
+
+
+def test_a_report_of_a_changed_model_is_not_gone_on_with(
+    run: Run, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(model_folder, model)
+    arguments = ("noisy", "clean", "--model", model, "--metrics", "snr", "--report", tmp_path / "r")
+    assert run(*arguments) == 0
+    assert run(*arguments, "--resume") == 0
+    recipe = model / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("margin = 0.0", "margin = 9.0"))
+    assert run(*arguments, "--resume") == 1
+    assert "give --force to start anew" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from smle.checkpoint import save_model
 from smle.evaluation_run import EvaluationPlan, run_evaluation
 from smle.examples import choose_examples
 from smle.model_systems import ModelSystems
@@ -21,6 +22,8 @@ from smle.pair_lists import read_conditions
 from smle.pairs import Matched, match_pairs, with_conditions
 from smle.score_table import build_table
 from smle.scoring import PairScores, ScoringRule, SystemScores
+from tests.conftest import RECIPE
+from tests.models import mixture
 from tests.scored_folders import make_folders
 
 HOSTILE = "</script><script>document.title='broken'</script>"
@@ -62,6 +65,27 @@ def test_names_cannot_end_the_script(page: Path) -> None:
     data = re.search(r'id="report-data" type="application/json">(.*?)</script>', html, re.DOTALL)
     assert data is not None
     assert json.loads(data[1])["title"] == f"Two tools {HOSTILE}"
+
+
+def test_the_data_of_a_model_with_one_specialist_is_json(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    save_model(
+        mixture(specialists=("one",)), RECIPE.replace('"one", "two", "three"', '"one"'), model
+    )
+    root = make_folders(tmp_path, 0.6)
+    plan = EvaluationPlan(
+        match_pairs({}, root / "clean", root / "noisy"),
+        ScoringRule(("si-sdr",)),
+        models=ModelSystems((str(model),)),
+        examples=1,
+    )
+    run_evaluation(plan, report=tmp_path / "report")
+    html = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    data = re.search(r'id="report-data" type="application/json">(.*?)</script>', html, re.DOTALL)
+    assert data is not None
+    [example] = json.loads(data[1], parse_constant=pytest.fail)["examples"]
+    assert {s["margin"] for s in example["routing"]["routed"]["segments"]} == {0.0}
 
 
 def test_examples_are_the_worst_the_best_and_some_between() -> None:

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from smle.audio import write
 from smle.config import RoutingConfig
+from smle.enhancer import Enhancer
+from smle.file_enhancement import FileOptions, enhance_files
+from smle.file_report import FileReport
+from smle.jobs import Job
 from smle.masking import RoutedMasker
 from smle.routing import DecisionTimes, Routing, Segment, decide
-from tests.models import SUBBAND, arrays, mixture
+from tests.models import SUBBAND, arrays, enhancer, mixture
+from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 
 def loud(rows: int, frames: int) -> np.ndarray:
@@ -17,6 +25,12 @@ def loud(rows: int, frames: int) -> np.ndarray:
     return (
         3 * rng.random((rows, frames, 257), np.float32) * rng.random((rows, frames, 1), np.float32)
     )
+
+
+def report_of(model: Enhancer, folder: Path, audio: np.ndarray, route: str) -> FileReport:
+    job = Job(folder / "in.wav", folder / "out.wav", "in.wav")
+    write(job.input, audio.astype(np.float32), RATE_HZ, subtype="FLOAT", overwrite=True)
+    return enhance_files(model, [job], FileOptions(route=route, overwrite=True))[job]
 
 
 def test_hysteresis_keeps_a_specialist_until_another_is_clearly_better():
@@ -124,3 +138,41 @@ def test_the_dominant_expert_ran_longest_over_all_channels():
     assert routing.dominant == "b"
     assert routing.probability == pytest.approx((0.6 * 1 + 0.8 * 3) / 4)
     assert routing.switches == 1
+
+
+def test_a_lone_specialist_leads_nobody(tmp_path: Path):
+    report = report_of(enhancer(specialists=("one",)), tmp_path, noise_like(1.0)[None], "segment")
+    assert len(report.segments[0]) > 1
+    assert {segment["margin"] for segment in report.segments[0]} == {0.0}
+    json.dumps(report.segments, allow_nan=False)
+
+
+def test_a_files_margin_is_the_least_that_the_gate_decided_by(tmp_path: Path):
+    audio = np.stack([speech_like(1.0), noise_like(1.0)])
+    report = report_of(enhancer(), tmp_path, audio, "segment")
+    margins = [segment["margin"] for channel in report.segments for segment in channel[1:]]
+    assert report.margin == min(margins) > 0
+    for route in ("file", "two"):
+        assert report_of(enhancer(), tmp_path, audio, route).margin == 0
+
+
+def test_a_long_file_is_routed_once_for_each_channel_like_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    audio = np.stack([speech_like(2.0), noise_like(2.0)])
+    short = report_of(enhancer(), tmp_path, audio, "file")
+    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", 0)
+    long = report_of(enhancer(), tmp_path, audio, "file")
+    experts = [channel[0]["expert"] for channel in short.segments]
+    assert len(set(experts)) == 2
+    assert long.segments == short.segments
+
+
+def test_a_signal_in_pieces_gets_for_each_channel_what_that_channel_gets_alone():
+    audio = np.stack([speech_like(2.0), noise_like(2.0)])
+    pieces = [(audio[:, :12_000], RATE_HZ), (audio[:, 12_000:], RATE_HZ)]
+    model = enhancer()
+    together = [model.expert_names[k] for k in model.channel_routes(pieces)]
+    alone = [model.pool_route((piece[row], rate) for piece, rate in pieces) for row in (0, 1)]
+    assert together == alone
+    assert len(set(alone)) == 2

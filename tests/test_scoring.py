@@ -58,6 +58,32 @@ def test_a_broken_estimate_fails_alone(pair: Pair, tmp_path: Path) -> None:
     assert not scores.systems["tool"].failures
 
 
+@pytest.mark.parametrize("align", [False, True])
+def test_an_estimate_of_other_channels_fails_alone(pair: Pair, tmp_path: Path, align: bool) -> None:
+    two = {
+        "clean": save(tmp_path / "c2.wav", CLEAN, CLEAN),
+        "noisy": save(tmp_path / "n2.wav", CLEAN + NOISE, CLEAN + NOISE),
+        "estimates": {
+            "three": save(tmp_path / "e3.wav", CLEAN, CLEAN, CLEAN),
+            "tool": save(tmp_path / "e2.wav", CLEAN + 0.1 * NOISE, CLEAN + 0.1 * NOISE),
+        },
+    }
+    systems = score(pair, ScoringRule(RULE.metrics, align=align), **two).systems
+    assert set(systems["three"].failures) == set(RULE.metrics)
+    assert "channel counts differ (the estimate 3" in systems["three"].failures["si-sdr"]
+    assert not systems["tool"].failures
+    assert not systems["noisy"].failures
+
+
+def test_a_noisy_file_of_other_channels_is_refused_with_the_reason(
+    pair: Pair, tmp_path: Path
+) -> None:
+    clean = save(tmp_path / "c2.wav", CLEAN, CLEAN)
+    noisy = save(tmp_path / "n3.wav", CLEAN, CLEAN, CLEAN)
+    with pytest.raises(AudioError, match="channel counts differ"):
+        score(pair, ScoringRule(RULE.metrics, align=True), clean=clean, noisy=noisy)
+
+
 def test_a_metric_that_breaks_fails_alone(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> tuple[float]:
         raise ZeroDivisionError("by its package")
