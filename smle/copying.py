@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smle.audio_writer import PART_SUFFIX
 from smle.errors import AudioError
+from smle.locks import open_held
 from smle.paths import shown
 
 
@@ -27,8 +28,9 @@ def copy_whole(source: Path, target: Path, *, overwrite: bool = False) -> None:
     part = target.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, part)
-        part.replace(target)
+        with open(part, "xb", opener=open_held):
+            shutil.copy2(source, part)
+            part.replace(target)
     except OSError as error:
         raise AudioError(f"{shown(target)}: cannot be copied ({error.strerror})") from error
     finally:
