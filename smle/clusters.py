@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -57,6 +58,14 @@ class Clusters:
     assignments: Mapping[str, int] = field(default_factory=dict)
     levels_db: tuple[float, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Written so that NaN is refused, too.
+        levels = (-math.inf, *self.levels_db, math.inf)
+        if not all(a < b for a, b in pairwise(levels)):
+            raise CorpusError(
+                f"levels_db is {list(self.levels_db)}; give finite levels, each above the last"
+            )
 
     def __len__(self) -> int:
         """Count the clusters."""

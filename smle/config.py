@@ -36,11 +36,11 @@ class SpectralConfig:
     level_s: float = 2.0
 
     def __post_init__(self) -> None:
-        _within("spectral.sample_rate", self.sample_rate, 4_000, 48_000)
-        _within("spectral.window_s", self.window_s, 0.002, 0.256)
-        _within("spectral.hop_s", self.hop_s, 0.001, self.window_s / 2)
-        _within("spectral.compression", self.compression, 0.0, 1.0)
-        _within("spectral.level_s", self.level_s, 0.05, 60.0)
+        within("spectral.sample_rate", self.sample_rate, 4_000, 48_000)
+        within("spectral.window_s", self.window_s, 0.002, 0.256)
+        within("spectral.hop_s", self.hop_s, 0.001, self.window_s / 2)
+        within("spectral.compression", self.compression, 0.0, 1.0)
+        within("spectral.level_s", self.level_s, 0.05, 60.0)
         ratio = self.window_s / self.hop_s
         if abs(ratio - round(ratio)) > 1e-6:
             raise RecipeError(
@@ -92,9 +92,9 @@ class NetworkConfig:
     ranges: int = 1
 
     def __post_init__(self) -> None:
-        _within("network.hidden_size", self.hidden_size, 1, 4_096)
-        _within("network.layers", self.layers, 1, 8)
-        _within("network.channels", self.channels, 2, 512)
+        within("network.hidden_size", self.hidden_size, 1, 4_096)
+        within("network.layers", self.layers, 1, 8)
+        within("network.channels", self.channels, 2, 512)
         if self.ranges < 1 or N_BANDS % self.ranges:
             raise RecipeError(
                 f"network.ranges is {self.ranges}; choose a divisor of the {N_BANDS} bands"
@@ -117,8 +117,8 @@ class GateConfig:
     hears_expert: bool = False
 
     def __post_init__(self) -> None:
-        _within("gate.hidden_size", self.hidden_size, 1, 1_024)
-        _within("gate.layers", self.layers, 1, 8)
+        within("gate.hidden_size", self.hidden_size, 1, 1_024)
+        within("gate.layers", self.layers, 1, 8)
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ class RoutingConfig:
     fade_s: float = 0.064
 
     def __post_init__(self) -> None:
-        _within("routing.segment_s", self.segment_s, 0.1, 60.0)
-        _within("routing.evidence_s", self.evidence_s, 0.05, 600.0)
-        _within("routing.margin", self.margin, 0.0, 100.0)
-        _within("routing.confidence", self.confidence, 0.0, 1.0)
-        _within("routing.fade_s", self.fade_s, 0.0, self.segment_s / 2)
+        within("routing.segment_s", self.segment_s, 0.1, 60.0)
+        within("routing.evidence_s", self.evidence_s, 0.05, 600.0)
+        within("routing.margin", self.margin, 0.0, 100.0)
+        within("routing.confidence", self.confidence, 0.0, 1.0)
+        within("routing.fade_s", self.fade_s, 0.0, self.segment_s / 2)
 
 
 def from_table(cls: type[T], table: Any, where: str) -> T:
@@ -219,6 +219,7 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
+def within(name: str, value: float, low: float, high: float) -> None:
+    """Raise RecipeError, by the name of the value, unless it lies from low to high."""
     if not low <= value <= high:
         raise RecipeError(f"{name} is {value}; choose a value from {low} to {high}")

@@ -16,6 +16,7 @@ from smle.config import (
     RoutingConfig,
     SpectralConfig,
     from_table,
+    within,
 )
 from smle.errors import RecipeError
 
@@ -49,6 +50,21 @@ class StageConfig:
     average: float = 0.99
     validate_every_steps: int = 250
     patience_steps: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low, high in _STAGE_LIMITS:
+            within(f"a training stage's {name}", getattr(self, name), low, high)
+
+
+_STAGE_LIMITS = (
+    ("steps", 0, 1_000_000_000),
+    ("learning_rate", 0, 10),
+    ("batch_size", 1, 65_536),
+    ("decay", 0, 1),
+    ("average", 0, 0.999_999),
+    ("validate_every_steps", 1, 1_000_000_000),
+    ("patience_steps", 0, 1_000_000_000),
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +109,7 @@ class PolishConfig(StageConfig):
     loudness_weight: float = 0.1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.share <= 1:
             raise RecipeError(
                 f"training.polish.share is {self.share}; choose a share above 0 and up to 1"

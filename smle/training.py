@@ -30,6 +30,7 @@ from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.spectra import Spectra
 from smle.stage import Objective, Watch, run_stage, save_trunk, trunk_path
 from smle.training_data import Material, TrainingData
+from smle.weight_shapes import weight_shapes
 from smle.whole_files import write_whole
 
 Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
@@ -80,13 +81,17 @@ def train(
         listening = ListeningLoss(torch.device(device), weight)
     join_processes()
     if is_main_process():
-        _claim(run, text, resume=resume)
-    wait_for_all()
+        _check_claim(run, text, resume=resume)
     torch.manual_seed(recipe.training.seed)
     mixture = _initial_mixture(recipe, run, start_from).to(device)
     data = TrainingData(recipe, material, recipe_path.parent)
     if set(stages) - {"generalist"}:
         data.check_clusters()
+    # Only now: what was asked for wrongly may be asked for again.
+    if is_main_process():
+        run.mkdir(parents=True, exist_ok=True)
+        write_whole(run / RECIPE_NAME, text.encode())
+    wait_for_all()
     trainer = _Trainer(
         mixture, data, run, torch.device(device), resume=resume, watch=watch, listening=listening
     )
@@ -266,19 +271,23 @@ def _trunk(folder: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _claim(run: Path, text: str, *, resume: bool) -> None:
+def _check_claim(run: Path, text: str, *, resume: bool) -> None:
     path = run / RECIPE_NAME
     if path.is_file() and not resume:
         raise ModelError(f"{run} holds a run already; resume it (--resume) or name another folder")
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         raise ModelError(f"{run} was begun with another recipe; name another folder")
-    run.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
 
 
 def _initial_mixture(recipe: Recipe, run: Path, start_from: Path | None) -> Mixture:
     mixture = Mixture(recipe)
     source = run / MODEL_FOLDER if (run / MODEL_FOLDER / WEIGHTS_NAME).is_file() else start_from
     if source is not None:
-        mixture.load_state_dict(load_model(source).state_dict())
+        found = load_model(source)
+        if weight_shapes(found.recipe) != weight_shapes(recipe):
+            raise ModelError(
+                f"{source} is a model of other networks, gate or specialists than the recipe's; "
+                "begin with one whose weights have the same shapes"
+            )
+        mixture.load_state_dict(found.state_dict())
     return mixture

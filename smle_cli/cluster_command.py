@@ -61,7 +61,9 @@ def _read(kind: type[T], text: str, parameter: click.Parameter) -> T:
 )
 @click.option("--steps", type=click.IntRange(1), help="Updates of the embedding, or in a round.")
 @click.option("--seed", default=0, type=click.IntRange(0))
-@click.option("--jobs", default=-1, help="Files at a time; -1: as many as processors.")
+@click.option(
+    "--jobs", default=0, type=click.IntRange(0), help="Files at a time; 0 takes all cores."
+)
 @click.option("--cache", type=PATH, help="Folder for decoded audio.")
 @click.option("--force", is_flag=True, help="Overwrite JSON and its picture.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
@@ -95,6 +97,8 @@ def cluster(
     from smle_cli.consoles import message_console
     from smle_cli.training_progress import TrainingProgress
 
+    if out.is_dir() or out.suffix.lower() == ".png":
+        raise click.UsageError(f"--out {out} is no name for JSON; end it in .json")
     picture = out.with_suffix(".png")
     for path in (out, picture):
         if path.exists() and not force:
@@ -111,7 +115,7 @@ def cluster(
         heard=heard,
         steps=steps,
         seed=seed,
-        jobs=jobs,
+        jobs=jobs or -1,
         cache=cache,
     )
     with TrainingProgress(message_console()) as progress:

@@ -92,7 +92,7 @@ def train(
             stages=tuple(stage for stage in ALL_STAGES if "all" in stages or stage in stages),
             resume=resume,
             start_from=start_from,
-            device=_device() if device == "auto" else device,
+            device=_device(device),
             watch=watch,
         )
     if tells:
@@ -109,7 +109,14 @@ def _rooms(corpus: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _device() -> str:
+def _device(name: str) -> str:
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise click.UsageError(f"--device {name} cannot be used ({reason}); use cpu") from None
+    return name

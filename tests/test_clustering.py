@@ -175,6 +175,7 @@ def test_missing_labels_and_wrong_numbers_are_one_line(
         ([speech, "--by", "speaker"], "--noise"),
         ([noise, "--by", "noise", "-k", "1"], "K is 1"),
         (["--by", "snr", "--levels-db", "5"], "1 level"),
+        (["--by", "snr", "--levels-db", "nan,5"], "levels_db is [nan, 5.0]"),
         (["--by", "noise"], "name their folder"),
     ):
         assert exit_code(["cluster", *arguments, "-o", str(tmp_path / "c.json"), "-q"]) == 1
@@ -185,6 +186,10 @@ def test_missing_labels_and_wrong_numbers_are_one_line(
     assert "no folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     assert exit_code(["cluster", speech, "-o", "x", "--by", "noise", "-k", "two"]) == 2
+    for name in ("picture.png", "."):
+        assert exit_code(["cluster", "-o", str(tmp_path / name), "--by", "snr", "--force"]) == 2
+        assert "no name for JSON" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_speakers_without_a_pair_are_named(folders: tuple[Path, Path], tmp_path: Path) -> None:

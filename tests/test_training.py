@@ -365,6 +365,55 @@ def test_a_run_of_another_recipe_is_not_resumed(tmp_path, material):
         run(tmp_path / "run", material, RECIPE + "\n", stages=("gate",), resume=True)
 
 
+def test_what_cannot_be_trained_claims_no_run(tmp_path, material):
+    folder = tmp_path / "run"
+    with pytest.raises(CorpusError):
+        run(folder, Material(tmp_path / "typo", material.noise))
+    with pytest.raises(RecipeError):
+        run(folder, material, RECIPE.replace("[0, 10]", "[0, 5, 10]"))
+    assert not list(folder.iterdir())
+    run(folder, material, stages=("gate",))
+
+
+def test_a_start_of_other_shapes_is_refused(tmp_path, material):
+    other = run(tmp_path / "other", material, RECIPE.replace("= 6\nl", "= 5\nl"), stages=("gate",))
+    with pytest.raises(ModelError, match="other networks"):
+        run(tmp_path / "run", material, start_from=other)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("steps = 12", "steps = -3", "steps is -3"),
+        ("steps = 12", "steps = 12\ndecay = 2.5", "decay is 2.5"),
+        ("steps = 12", "steps = 12\naverage = 1", "average is 1"),
+        ("steps = 12", "steps = 12\nlearning_rate = -1.0", "learning_rate is -1"),
+        ("steps = 12\nbatch_size = 4", "steps = 12\nbatch_size = 0", "batch_size is 0"),
+        ("validate_every_steps = 4", "validate_every_steps = 0", "validate_every_steps is 0"),
+    ],
+)
+def test_a_stage_that_makes_no_sense_is_refused(tmp_path, material, old, new, complaint):
+    with pytest.raises(RecipeError, match=re.escape(complaint)):
+        run(tmp_path / "run", material, RECIPE.replace(old, new))
+
+
+def test_levels_must_rise(tmp_path, material):
+    with pytest.raises(CorpusError, match="each above the last"):
+        run(tmp_path / "run", material, RECIPE.replace("[0, 10]", "[10, 0]"))
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path, material):
+    (tmp_path / "toy.toml").write_text(RECIPE)
+    arguments = ["toy.toml", "--speech", str(material.speech), "--noise", str(material.noise)]
+    arguments[0] = str(tmp_path / arguments[0])
+    result = CliRunner().invoke(
+        train_command,
+        [*arguments, str(tmp_path), "-o", str(tmp_path / "run"), "--device", "abacus"],
+    )
+    assert result.exit_code == 2
+    assert "--device abacus cannot be used" in result.output
+
+
 def test_a_broken_checkpoint_is_refused(tmp_path, material):
     run(tmp_path / "run", material, stages=("gate",))
     (tmp_path / "run/checkpoints/gate.safetensors").write_bytes(b"no")
