@@ -19,7 +19,6 @@ from smle.file_enhancement import Progress, Signal, enhance_files, failed, piece
 from smle.file_report import FileReport
 from smle.jobs import Job, Plan
 from smle.ledger import Ledger, digest_of
-from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME, find_model
 from smle.paths import shown
 from smle.sessions import (
     Action,
@@ -67,12 +66,6 @@ def cached_enhancer(model: str) -> Enhancer:
     import smle
 
     return smle.load(model)
-
-
-def model_digest(model: str) -> str:
-    """A fingerprint that tells a model, by name or folder, from every other."""
-    folder = find_model(model)
-    return "".join(digest_of(folder / name) for name in (RECIPE_NAME, WEIGHTS_NAME))
 
 
 def run_file(job: Job, options: BatchOptions, progress: Progress | None = None) -> FileReport:

@@ -17,6 +17,7 @@ from smle.clusters import UNKNOWN, Clusters
 from smle.errors import CorpusError
 from smle.metrics import si_sdr_db
 from smle.mixing import snr_db_of
+from smle.model_digest import model_digest
 from smle.model_folders import read_bundled_recipe
 from smle.pairs import Condition, Pair
 from smle.recipe import Recipe
@@ -85,8 +86,6 @@ class ModelSystems:
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each model's recipe and weights, by name."""
-        from smle.batch import model_digest
-
         return {model: model_digest(model) for model in self.models}
 
     def audible(self, noisy: Audio, rate: int) -> dict[str, SystemEstimate]:

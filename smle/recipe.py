@@ -24,6 +24,7 @@ FORMAT = 1
 LISTENING_RATE_HZ, LISTENING_S = 16_000, 0.5
 _MAX_RECIPE_BYTES = 1_000_000
 _MAX_SPECIALISTS = 64
+_MAX_STEPS = 1_000_000_000
 AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
 
 
@@ -52,19 +53,14 @@ class StageConfig:
     patience_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in _STAGE_LIMITS:
-            within(f"a training stage's {name}", getattr(self, name), low, high)
-
-
-_STAGE_LIMITS = (
-    ("steps", 0, 1_000_000_000),
-    ("learning_rate", 0, 10),
-    ("batch_size", 1, 65_536),
-    ("decay", 0, 1),
-    ("average", 0, 0.999_999),
-    ("validate_every_steps", 1, 1_000_000_000),
-    ("patience_steps", 0, 1_000_000_000),
-)
+        within("a training stage's steps", self.steps, 0, _MAX_STEPS)
+        within("a training stage's learning_rate", self.learning_rate, 0, 10)
+        within("a training stage's batch_size", self.batch_size, 1, 65_536)
+        within("a training stage's decay", self.decay, 0, 1)
+        within("a training stage's average", self.average, 0, 0.999_999)
+        validate_every = self.validate_every_steps
+        within("a training stage's validate_every_steps", validate_every, 1, _MAX_STEPS)
+        within("a training stage's patience_steps", self.patience_steps, 0, _MAX_STEPS)
 
 
 @dataclass(frozen=True)

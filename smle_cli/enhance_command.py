@@ -88,10 +88,10 @@ def enhance(
     Rate, channels, length, encoding and tags stay as they were, folders keep their tree. Nothing
     existing is overwritten without --force, and every output appears whole or not at all.
     """
-    from smle.batch import model_digest
     from smle.file_enhancement import FileOptions
     from smle.formats import format_of
     from smle.jobs import takes_names
+    from smle.model_digest import model_digest
     from smle.sessions import BatchOptions
 
     if force and resume:

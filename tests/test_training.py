@@ -403,13 +403,10 @@ def test_levels_must_rise(tmp_path, material):
 
 
 def test_a_device_that_is_not_there_is_named(tmp_path, material):
-    (tmp_path / "toy.toml").write_text(RECIPE)
-    arguments = ["toy.toml", "--speech", str(material.speech), "--noise", str(material.noise)]
-    arguments[0] = str(tmp_path / arguments[0])
-    result = CliRunner().invoke(
-        train_command,
-        [*arguments, str(tmp_path), "-o", str(tmp_path / "run"), "--device", "abacus"],
-    )
+    recipe, corpus, folder = tmp_path / "toy.toml", material.speech.parent, tmp_path / "run"
+    recipe.write_text(RECIPE)
+    arguments = map(str, (recipe, corpus, "-o", folder, "--device", "abacus"))
+    result = CliRunner().invoke(train_command, [*arguments])
     assert result.exit_code == 2
     assert "--device abacus cannot be used" in result.output
 
