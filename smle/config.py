@@ -36,21 +36,21 @@ class SpectralConfig:
     level_s: float = 2.0
 
     def __post_init__(self) -> None:
-        within("spectral.sample_rate", self.sample_rate, 4_000, 48_000)
-        within("spectral.window_s", self.window_s, 0.002, 0.256)
-        within("spectral.hop_s", self.hop_s, 0.001, self.window_s / 2)
-        within("spectral.compression", self.compression, 0.0, 1.0)
-        within("spectral.level_s", self.level_s, 0.05, 60.0)
+        within("sample_rate", self.sample_rate, 4_000, 48_000)
+        within("window_s", self.window_s, 0.002, 0.256)
+        within("hop_s", self.hop_s, 0.001, self.window_s / 2)
+        within("compression", self.compression, 0.0, 1.0)
+        within("level_s", self.level_s, 0.05, 60.0)
         ratio = self.window_s / self.hop_s
         if abs(ratio - round(ratio)) > 1e-6:
             raise RecipeError(
-                f"spectral.window_s {self.window_s} is not a whole number of hops of "
+                f"window_s {self.window_s} is not a whole number of hops of "
                 f"{self.hop_s} s; choose a hop that divides it"
             )
         hop = self.sample_rate * self.hop_s
         if abs(hop - round(hop)) > 1e-6:
             raise RecipeError(
-                f"spectral.hop_s {self.hop_s} is {hop} samples at {self.sample_rate} Hz; "
+                f"hop_s {self.hop_s} is {hop} samples at {self.sample_rate} Hz; "
                 "choose a hop of whole samples"
             )
 
@@ -92,13 +92,11 @@ class NetworkConfig:
     ranges: int = 1
 
     def __post_init__(self) -> None:
-        within("network.hidden_size", self.hidden_size, 1, 4_096)
-        within("network.layers", self.layers, 1, 8)
-        within("network.channels", self.channels, 2, 512)
+        within("hidden_size", self.hidden_size, 1, 4_096)
+        within("layers", self.layers, 1, 8)
+        within("channels", self.channels, 2, 512)
         if self.ranges < 1 or N_BANDS % self.ranges:
-            raise RecipeError(
-                f"network.ranges is {self.ranges}; choose a divisor of the {N_BANDS} bands"
-            )
+            raise RecipeError(f"ranges is {self.ranges}; choose a divisor of the {N_BANDS} bands")
 
 
 @dataclass(frozen=True)
@@ -117,8 +115,8 @@ class GateConfig:
     hears_expert: bool = False
 
     def __post_init__(self) -> None:
-        within("gate.hidden_size", self.hidden_size, 1, 1_024)
-        within("gate.layers", self.layers, 1, 8)
+        within("hidden_size", self.hidden_size, 1, 1_024)
+        within("layers", self.layers, 1, 8)
 
 
 @dataclass(frozen=True)
@@ -140,11 +138,11 @@ class RoutingConfig:
     fade_s: float = 0.064
 
     def __post_init__(self) -> None:
-        within("routing.segment_s", self.segment_s, 0.1, 60.0)
-        within("routing.evidence_s", self.evidence_s, 0.05, 600.0)
-        within("routing.margin", self.margin, 0.0, 100.0)
-        within("routing.confidence", self.confidence, 0.0, 1.0)
-        within("routing.fade_s", self.fade_s, 0.0, self.segment_s / 2)
+        within("segment_s", self.segment_s, 0.1, 60.0)
+        within("evidence_s", self.evidence_s, 0.05, 600.0)
+        within("margin", self.margin, 0.0, 100.0)
+        within("confidence", self.confidence, 0.0, 1.0)
+        within("fade_s", self.fade_s, 0.0, self.segment_s / 2)
 
 
 def from_table(cls: type[T], table: Any, where: str) -> T:
@@ -184,7 +182,11 @@ def from_table(cls: type[T], table: Any, where: str) -> T:
         )
         if required and field.name not in values:
             raise RecipeError(f"{title} lacks the key {field.name!r}; add it")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except RecipeError as error:
+        # A configuration names its own field; which table that is in, only the recipe knows.
+        raise RecipeError(f"{where}.{error}" if where else str(error)) from None
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:

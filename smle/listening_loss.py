@@ -32,7 +32,7 @@ class ListeningLoss:
         ModelError: If a package is missing.
     """
 
-    def __init__(self, device: torch.device, loudness_weight: float = 0.1) -> None:
+    def __init__(self, device: torch.device, loudness_weight: float) -> None:
         self._device = device
         self._loudness_weight = loudness_weight
         self._ratings = personalised_network(device)

@@ -68,28 +68,28 @@ class MixingConfig:
         for name in _PROBABILITIES:
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(
-                    f"mixing.{name} is {getattr(self, name)}; choose a probability from 0 to 1"
+                    f"{name} is {getattr(self, name)}; choose a probability from 0 to 1"
                 )
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, tuple) and field.name != "band_limits_hz" and value[0] > value[1]:
-                raise RecipeError(f"mixing.{field.name} is {list(value)}; lower end first")
+                raise RecipeError(f"{field.name} is {list(value)}; lower end first")
         for pair in (("babble", "synthetic"), ("noise_only", "clean_only")):
             if sum(getattr(self, name) for name in pair) > 1:
-                raise RecipeError(f"mixing.{pair[0]} plus mixing.{pair[1]} is above 1; lower one")
+                raise RecipeError(f"{pair[0]} plus {pair[1]} is above 1; lower one")
         if not 0 <= self.simulated_rooms <= _MOST_ROOMS:
             raise RecipeError(
-                f"mixing.simulated_rooms is {self.simulated_rooms}; choose 0 to {_MOST_ROOMS}"
+                f"simulated_rooms is {self.simulated_rooms}; choose 0 to {_MOST_ROOMS}"
             )
         if not 0.1 <= self.segment_s <= 60:
-            raise RecipeError(f"mixing.segment_s is {self.segment_s}; choose 0.1 to 60 seconds")
+            raise RecipeError(f"segment_s is {self.segment_s}; choose 0.1 to 60 seconds")
         if self.pause_s[0] < 0 or self.speed_range[0] <= 0 or self.babble_talkers[0] < 1:
             raise RecipeError(
-                "mixing.pause_s, speed_range or babble_talkers starts too low; "
+                "pause_s, speed_range or babble_talkers starts too low; "
                 "use pauses from 0 s, speeds above 0, and 1 talker or more"
             )
         if self.band_limit and (not self.band_limits_hz or min(self.band_limits_hz) <= 0):
-            raise RecipeError("mixing.band_limits_hz needs positive frequencies; add some")
+            raise RecipeError("band_limits_hz needs positive frequencies; add some")
 
 
 _MOST_ROOMS = 1_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ LISTENING_RATE_HZ, LISTENING_S = 16_000, 0.5
 _MAX_RECIPE_BYTES = 1_000_000
 _MAX_SPECIALISTS = 64
 _MAX_STEPS = 1_000_000_000
+_MAX_WEIGHT = 1_000.0
 AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
 
 
@@ -53,14 +53,13 @@ class StageConfig:
     patience_steps: int = 0
 
     def __post_init__(self) -> None:
-        within("a training stage's steps", self.steps, 0, _MAX_STEPS)
-        within("a training stage's learning_rate", self.learning_rate, 0, 10)
-        within("a training stage's batch_size", self.batch_size, 1, 65_536)
-        within("a training stage's decay", self.decay, 0, 1)
-        within("a training stage's average", self.average, 0, 0.999_999)
-        validate_every = self.validate_every_steps
-        within("a training stage's validate_every_steps", validate_every, 1, _MAX_STEPS)
-        within("a training stage's patience_steps", self.patience_steps, 0, _MAX_STEPS)
+        within("steps", self.steps, 0, _MAX_STEPS)
+        within("learning_rate", self.learning_rate, 0, 10)
+        within("batch_size", self.batch_size, 1, 65_536)
+        within("decay", self.decay, 0, 1)
+        within("average", self.average, 0, 0.999_999)
+        within("validate_every_steps", self.validate_every_steps, 1, _MAX_STEPS)
+        within("patience_steps", self.patience_steps, 0, _MAX_STEPS)
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,8 @@ class PolishConfig(StageConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.share <= 1:
-            raise RecipeError(
-                f"training.polish.share is {self.share}; choose a share above 0 and up to 1"
-            )
-        if not 0 <= self.loudness_weight < math.inf:
-            raise RecipeError(
-                f"training.polish.loudness_weight is {self.loudness_weight}; choose 0 or more"
-            )
+            raise RecipeError(f"share is {self.share}; choose a share above 0 and up to 1")
+        within("loudness_weight", self.loudness_weight, 0, _MAX_WEIGHT)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from smle.simulated_rooms import simulate_responses
 
 # Every twentieth utterance and noise is heard in validation alone (P1 holds out 5 % as well).
 _HOLD_OUT_EVERY = 20
+_CLUSTERS_KEYS = ("by", "levels_db", "file")
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,14 @@ def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
         folder: Where the recipe lies.
 
     Raises:
-        RecipeError: If there are not as many clusters as specialists.
+        RecipeError: If there are not as many clusters as specialists, or the table says something
+            unknown.
     """
     table = recipe.clusters
+    for key in table:
+        if key not in _CLUSTERS_KEYS:
+            known = ", ".join(_CLUSTERS_KEYS)
+            raise RecipeError(f"[clusters] has no key {key!r}; known keys: {known}")
     if "file" in table:
         clusters = read_clusters(folder / str(table["file"]), k=len(recipe.specialists))
     else:

@@ -74,7 +74,7 @@ def test_less_noise_is_better_and_nothing_left_is_no_answer() -> None:
     needs("onnx", "speechmos")
     from smle.listening_loss import ListeningLoss
 
-    judge = ListeningLoss(CPU)
+    judge = ListeningLoss(CPU, 0.1)
     losses = [judge(rows(estimate), rows(CLEAN)).item() for estimate in (CLEAN, *NOISY)]
     assert losses == sorted(losses)
     assert judge(rows(np.zeros_like(CLEAN)), rows(CLEAN)).item() > losses[4]
@@ -95,7 +95,7 @@ def test_silence_is_not_judged_and_leaves_gradients_finite() -> None:
 
     clean = rows(CLEAN, np.zeros_like(CLEAN), CLEAN)
     estimate = rows(NOISY[2], NOISY[2], np.zeros_like(CLEAN)).requires_grad_()
-    loss = ListeningLoss(CPU)(estimate, clean)
+    loss = ListeningLoss(CPU, 0.1)(estimate, clean)
     assert loss[1] == 0.0
     loss.sum().backward()
     assert torch.isfinite(estimate.grad).all()

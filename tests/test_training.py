@@ -384,7 +384,7 @@ def test_a_start_of_other_shapes_is_refused(tmp_path, material):
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("steps = 12", "steps = -3", "steps is -3"),
+        ("steps = 12", "steps = -3", "training.generalist.steps is -3"),
         ("steps = 12", "steps = 12\ndecay = 2.5", "decay is 2.5"),
         ("steps = 12", "steps = 12\naverage = 1", "average is 1"),
         ("steps = 12", "steps = 12\nlearning_rate = -1.0", "learning_rate is -1"),
@@ -395,6 +395,11 @@ def test_a_start_of_other_shapes_is_refused(tmp_path, material):
 def test_a_stage_that_makes_no_sense_is_refused(tmp_path, material, old, new, complaint):
     with pytest.raises(RecipeError, match=re.escape(complaint)):
         run(tmp_path / "run", material, RECIPE.replace(old, new))
+
+
+def test_a_misspelt_key_of_the_clusters_is_refused(tmp_path, material):
+    with pytest.raises(RecipeError, match="no key 'levels'"):
+        run(tmp_path / "run", material, RECIPE.replace("levels_db", "levels"))
 
 
 def test_levels_must_rise(tmp_path, material):
