@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> None:
                 automate(effect, noisy.tell() / noisy.frames)
                 block = noisy.read(round(STEP_S * rate))
                 clean.write(effect(block, rate, reset=False))
-            # In a short file the whole recording may still be inside.
-            missing = noisy.frames - clean.tell()
-            clean.write(effect(np.zeros((channels, missing), np.float32), rate, reset=False))
+            while missing := noisy.frames - clean.tell():  # what is still inside the effect
+                silence = np.zeros((channels, missing), np.float32)
+                clean.write(effect(silence, rate, reset=False))
     if effect.routing:
         names = [segment.expert for segment in effect.routing.segments[0]]
         print(f"{options.clean}: {' > '.join(names)}")

@@ -46,7 +46,10 @@ def loop(
         write(done)
         missing += block.shape[1] - done.shape[1]
         channels = block.shape[0]
-    write(board(np.zeros((channels, missing), np.float32), rate, reset=False))
+    while missing:  # what is still inside the board comes out after silence
+        done = board(np.zeros((channels, missing), np.float32), rate, reset=False)
+        write(done)
+        missing -= done.shape[1]
     return longest_s
 
 

@@ -29,13 +29,17 @@ class RoutedMasker:
         mixture: Gate and experts.
         rows: How many signals there are.
         route: A fixed expert for each row, or None for the gate's choices.
+        hop_s: Seconds from frame to frame; by default those of the model, from which a rate whose
+            hop is no whole number of samples departs a little.
     """
 
-    def __init__(self, mixture: ArrayMixture, rows: int, route: Route = None) -> None:
+    def __init__(
+        self, mixture: ArrayMixture, rows: int, route: Route = None, hop_s: float | None = None
+    ) -> None:
         recipe = mixture.recipe
         rate = recipe.spectral.frames_per_s
         self._config = recipe.routing
-        self._seconds_per_frame = recipe.spectral.hop_s
+        self._hop_s = recipe.spectral.hop_s if hop_s is None else hop_s
         self._experts = mixture.experts
         self._names = mixture.expert_names
         self._gate = mixture.gate
@@ -102,15 +106,15 @@ class RoutedMasker:
             rows: The rows that belong together, as channels of one signal.
             seconds: Length of that signal; by default all frames so far.
         """
-        end_s = self._frame * self._seconds_per_frame if seconds is None else seconds
+        end_s = self._frame * self._hop_s if seconds is None else seconds
         taken = list(self._decisions)  # another thread may be adding to them
-        starts = [frame * self._seconds_per_frame for frame, _ in taken]
+        starts = [frame * self._hop_s for frame, _ in taken]
         stops = [*starts[1:], end_s]
         channels = []
         for row in rows:
             channel = []
             for start, stop, (_, decisions) in zip(starts, stops, taken, strict=True):
-                if start < end_s:
+                if start < min(stop, end_s):
                     d = decisions[row]
                     name = self._names[d.expert]
                     channel.append(Segment(start, min(stop, end_s), name, d.probability, d.margin))

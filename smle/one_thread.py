@@ -6,6 +6,7 @@ processor time. Further cores are for further files.
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cached_property
 from types import TracebackType
@@ -22,6 +23,12 @@ class OneThread:
     """
 
     def __init__(self) -> None:
+        self._renew()
+        if hasattr(os, "register_at_fork"):
+            # Threads that were inside stayed behind in the parent, and will not leave here.
+            os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
         self._limit: Any = None

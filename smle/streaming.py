@@ -17,7 +17,7 @@ Signal = NDArray[np.float32]
 
 # Frames that are transformed at once at most: bounds memory, and is long enough to be fast.
 _MAX_FRAMES = 250
-# A change of the attenuation limit takes about this long to arrive.
+# A change from no attenuation to all of it, or back, takes this long to arrive.
 _GLIDE_S = 0.064
 # Powers of larger values would not fit into single precision.
 _LARGEST = 1e12
@@ -57,7 +57,8 @@ class Stream:
         self.sample_rate = sample_rate
         self._stft = ArrayStft(mixture.recipe.spectral, sample_rate)
         self._features = ArrayFeatures(mixture.recipe.spectral)
-        self._glide_step = self._stft.hop_length / (_GLIDE_S * sample_rate)
+        self._hop_s = self._stft.hop_length / sample_rate
+        self._samples = 0
         self._route = route
         self._experts = self._fixed(route)
         self.atten_lim_db = atten_lim_db
@@ -70,7 +71,10 @@ class Stream:
 
     @property
     def atten_lim_db(self) -> float | None:
-        """Most attenuation in dB; None for no limit. A change arrives within some frames."""
+        """Most attenuation in dB; None for no limit.
+
+        A change glides in within 64 ms; before the first sample it is there at once.
+        """
         return self._atten_lim_db
 
     @atten_lim_db.setter
@@ -79,17 +83,25 @@ class Stream:
             raise AudioError(f"an attenuation limit of {value} dB; give 0 or more, or none")
         self._atten_lim_db = value
         self._wanted_floor = 0.0 if value is None else 10 ** (-value / 20)
+        if not self._samples:
+            self._floor = self._wanted_floor
 
     @property
     def route(self) -> str | int | list[int]:
-        """Who chooses: "segment" for the gate, or an expert. A change fades in."""
+        """Who chooses: "segment" for the gate, or an expert.
+
+        A change fades in; before the first sample it is there at once.
+        """
         return self._route
 
     @route.setter
     def route(self, value: str | int | list[int]) -> None:
         self._experts = self._fixed(value)
         self._route = value
-        self._masker.route = self._experts
+        if self._samples:
+            self._masker.route = self._experts
+        else:
+            self.reset()
 
     @property
     def routing(self) -> Routing:
@@ -102,7 +114,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything that was heard."""
-        self._masker = RoutedMasker(self._mixture, self._rows, self._experts)
+        self._masker = RoutedMasker(self._mixture, self._rows, self._experts, self._hop_s)
         self._level = self._features.start(self._rows)
         self._tail = self._stft.empty_tail(self._rows)
         self._waiting = np.zeros((self._rows, self._stft.overlap), np.float32)
@@ -145,11 +157,11 @@ class Stream:
         if frames:
             self._waiting = self._waiting[:, frames * hop :].copy()
         ready = np.concatenate(done, 1) if len(done) > 1 else self._ready
-        self._ready = ready[:, count:]
+        self._ready = ready[:, count:].copy()  # not a view, which would keep all of it
         return np.ascontiguousarray(ready[:, :count])
 
     def flush(self) -> Signal:
-        """The last `latency` samples (channels, latency); the stream is then as new."""
+        """The last `latency` samples (channels, latency); `reset` before another signal."""
         samples = self._samples
         rest = self.feed(np.zeros((self._rows, self.latency), np.float32))
         self._samples = samples
@@ -171,18 +183,21 @@ class Stream:
         """The share of noisy signal that stays, for each frame (frames, 1)."""
         if self._floor == self._wanted_floor:
             return np.full((1, 1), self._floor, np.float32) if self._floor else None
-        steps = np.arange(1, frames + 1) * self._glide_step
-        distance = self._wanted_floor - self._floor
-        floor = self._floor + max(-1.0, min(1.0, distance)) * np.minimum(steps, 1.0)
-        self._floor = float(floor[-1]) if steps[-1] < 1 else self._wanted_floor
+        # At a steady pace, so that it does not matter how many frames come at once.
+        steps = np.arange(1, frames + 1) * (self._hop_s / _GLIDE_S)
+        floor = np.clip(self._wanted_floor, self._floor - steps, self._floor + steps)
+        self._floor = float(floor[-1])
         return np.asarray(floor[:, None], np.float32)
 
     def _fixed(self, route: str | int | list[int]) -> Route:
         if route == "segment":
             return None
-        if isinstance(route, list):
-            return route
-        return [expert_number(self._mixture.expert_names, route)] * self._rows
+        names = self._mixture.expert_names
+        if not isinstance(route, list):
+            return [expert_number(names, route)] * self._rows
+        if len(route) != self._rows:
+            raise AudioError(f"{len(route)} routes for {self._rows} channels; give one for each")
+        return [expert_number(names, own) for own in route]
 
     def _frames_in_s(self) -> float:
         return self._samples / self.sample_rate
@@ -224,6 +239,6 @@ def expert_number(names: tuple[str, ...], route: str | int) -> int:
     if text.isdecimal() and int(text) < len(names):
         return int(text)
     raise AudioError(
-        f"no expert {route!r}; choose segment, file, folder, a number below {len(names)}, "
+        f"no expert {route!r} here; choose segment, a number below {len(names)}, "
         f"or one of {', '.join(names)}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import TypeAlias
 
 from pedalboard import Plugin
 
+from smle.streaming import check_values
 from smle_pedalboard.layout import ChannelLayout
 from smle_pedalboard.locks import locked
 from smle_pedalboard.protocol import (
@@ -19,7 +21,14 @@ from smle_pedalboard.protocol import (
     check_call,
     with_tail,
 )
-from smle_pedalboard.stages import Stage, build_stages, check_distinct, check_plugin, restart
+from smle_pedalboard.stages import (
+    Stage,
+    build_stages,
+    check_distinct,
+    check_plugin,
+    is_native,
+    restart,
+)
 
 Item: TypeAlias = Plugin | Effect | None
 
@@ -88,10 +97,17 @@ class Board:
             ValueError: if buffer_size is below 1.
             RuntimeError: if the channel layout is ambiguous, a plugin stands twice in the chain or
                 a Python effect gives no audio or audio of another shape.
+            AudioError: if there are Python effects and a value is no sample; the board is then as
+                it was before the call.
         """
         check_call(input_array, sample_rate, buffer_size)
         with self._locked_leaves() as leaves:
-            audio = self._layout.read(input_array)
+            layout = copy.copy(self._layout)
+            audio = layout.read(input_array)
+            if not all(map(is_native, leaves)):
+                # A native plugin before the effect that would refuse it might never get rid of it.
+                check_values(audio)
+            self._layout = layout
             if audio.shape[0]:
                 if reset:
                     self._restart(leaves)
@@ -100,7 +116,7 @@ class Board:
                     audio = self._run_whole(audio, sample_rate, buffer_size)
                 else:
                     audio = self._run(audio, sample_rate, buffer_size)
-            return self._layout.write(audio, input_array.ndim)
+            return layout.write(audio, input_array.ndim)
 
     __call__ = process
 

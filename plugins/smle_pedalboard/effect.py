@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ class SparseExpertEnhancer:
     """Removes noise from speech, as an effect for `Board` or on its own.
 
     It is called like any pedalboard plugin. All parameters may be changed while audio runs, from
-    any thread: they take effect with the next block of `buffer_size` samples, without a click.
+    any thread: they take effect with the next block of `buffer_size` samples, without a click,
+    and at once before the first one.
 
     >>> import numpy as np
     >>> effect = SparseExpertEnhancer(atten_lim_db=20.0)
@@ -44,6 +46,7 @@ class SparseExpertEnhancer:
         "_atten_lim_db",
         "_dry_wet",
         "_enhancer",
+        "_heard",
         "_layout",
         "_mix",
         "_model",
@@ -80,6 +83,8 @@ class SparseExpertEnhancer:
         self._layout = ChannelLayout()
         self._stream: Stream | None = None
         self._spec: tuple[int, int] | None = None
+        # Channels and samples of a signal that came whole: the silence after it does not count.
+        self._heard: tuple[int, int] | None = None
 
     @property
     def is_effect(self) -> bool:
@@ -145,10 +150,13 @@ class SparseExpertEnhancer:
     def routing(self) -> Routing | None:
         """Which expert ran when since the last reset, and how surely; None before any call.
 
-        Asked from another thread, it waits for a call that is running.
+        Asked from another thread, it waits for a call that is running, but lets none wait.
         """
         with locked([self]):
-            return None if self._stream is None else self._stream.routing
+            stream, heard = self._stream, self._heard
+        if stream is None or heard is None:
+            return None if stream is None else stream.routing
+        return stream.routing_of(range(heard[0]), heard[1])
 
     def process(
         self,
@@ -181,18 +189,21 @@ class SparseExpertEnhancer:
         if not float(sample_rate).is_integer():
             raise ValueError(f"sample_rate is {sample_rate} Hz: give a whole number.")
         with locked([self]):
-            audio = self._layout.read(input_array)
+            layout = copy.copy(self._layout)  # kept once nothing is refused any more
+            audio = layout.read(input_array)
             check_values(audio)
             if audio.shape[0]:
                 spec = (int(sample_rate), audio.shape[0])
                 if reset or spec != self._spec:
                     self._start(*spec)
+                self._heard = audio.shape if reset else None
 
                 def run(part: Audio) -> Audio:
                     return self._run(part, buffer_size)
 
                 audio = with_tail(run, audio, self._to_drop, sample_rate) if reset else run(audio)
-            return self._layout.write(audio, input_array.ndim)
+            self._layout = layout
+            return layout.write(audio, input_array.ndim)
 
     __call__ = process
 
@@ -208,7 +219,7 @@ class SparseExpertEnhancer:
             sample_rate, channels, route=self._route, atten_lim_db=self._atten_lim_db
         )
         self._spec = (sample_rate, channels)  # after the stream, which refuses what it cannot do
-        self._dry_wet = DryWet(channels, self._stream.latency, sample_rate, self._mix)
+        self._dry_wet = DryWet(channels, self._stream.latency, sample_rate)
         self._to_drop = self._stream.latency
 
     def _run(self, audio: Audio, buffer_size: int) -> Audio:

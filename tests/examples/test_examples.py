@@ -119,10 +119,11 @@ def test_a_podcast_in_chunks_equals_the_files_as_a_whole(
         np.testing.assert_allclose(clean[loud], expected[loud], atol=1e-5)
 
 
+@pytest.mark.parametrize("seconds", [0.02, 1.0])
 def test_a_live_loop_gives_the_whole_file(
-    example: Example, model_folder: Path, tmp_path: Path
+    example: Example, model_folder: Path, tmp_path: Path, seconds: float
 ) -> None:
-    made = example("recording").made_up(tmp_path / "made.wav", seconds=1.0)
+    made = example("recording").made_up(tmp_path / "made.wav", seconds=seconds)
     clean = tmp_path / "clean.wav"
     example("live_loop").main([str(made), str(clean), "--model", str(model_folder)])
     board = Board([HighpassFilter(70), SparseExpertEnhancer(model_folder)])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from pedalboard_native._internal import AddLatency
 
+from smle.one_thread import one_thread
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 RATE = 48000
@@ -244,6 +249,60 @@ def test_effects_that_give_something_else_than_audio_are_named(noise: NDArray[np
         Board([Effect(lambda audio: audio[:, :0]), pb.Gain(0)])(noise, RATE)
     double = Board([Effect(lambda audio: audio.astype(np.float64))])(noise, RATE)
     assert double.dtype == np.float32
+
+
+@dataclass
+class Doubling:
+    """Equal to every other one, and so without a hash."""
+
+    is_effect: bool = True
+
+    def process(self, audio: Any, *_: Any, **__: Any) -> Any:
+        return 2 * audio
+
+    def reset(self) -> None: ...
+
+
+class SlottedDoubling:
+    """Without room for a weak reference."""
+
+    __slots__ = ()
+    is_effect, process, reset = True, Doubling.process, Doubling.reset
+
+
+def test_effects_of_any_class_may_stand_on_a_board(noise: NDArray[np.float32]) -> None:
+    effects = [Doubling(), SlottedDoubling(), Doubling()]
+    assert_array_equal(Board(effects)(noise, RATE), 8 * noise)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_forked_while_another_thread_plays_can_play(
+    noise: NDArray[np.float32], delay_enhancer: Any
+) -> None:
+    effect, reached, go_on = SparseExpertEnhancer(delay_enhancer), Event(), Event()
+
+    def wait(audio: Any) -> Any:
+        with one_thread:
+            reached.set()
+            go_on.wait(60)
+        return audio
+
+    waiting = Effect(wait)
+    player = threading.Thread(target=Board([effect, waiting]), args=(noise, RATE))
+    player.start()
+    reached.wait(60)
+
+    def play() -> None:
+        with one_thread:
+            effect(noise, RATE)
+        os._exit(7)
+
+    child = multiprocessing.get_context("fork").Process(target=play, daemon=True)
+    child.start()
+    child.join(30)
+    go_on.set()
+    player.join(60)
+    assert child.exitcode == 7
 
 
 def test_boards_in_threads_may_share_plugins(

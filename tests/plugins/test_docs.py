@@ -15,13 +15,14 @@ from tests.models import enhancer
 PAGE = Path(__file__).parents[2] / "docs" / "pedalboard.md"
 
 
+@pytest.mark.parametrize(("channels", "samples"), [(2, 50_000), (1, 900)])
 def test_the_page_runs_and_its_chunks_give_the_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int, samples: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(smle, "load", lambda name: enhancer())
-    audio = 0.1 * np.random.default_rng(0).standard_normal((2, 50_000)).astype(np.float32)
-    with AudioFile("noisy.wav", "w", 44_100, 2) as file:
+    audio = 0.1 * np.random.default_rng(0).standard_normal((channels, samples)).astype(np.float32)
+    with AudioFile("noisy.wav", "w", 44_100, channels) as file:
         file.write(audio)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(blocks) == 2

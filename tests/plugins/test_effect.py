@@ -100,6 +100,45 @@ def test_a_chunk_that_is_not_finite_changes_nothing(
     assert_array_equal(np.concatenate([before, after], axis=1), 0.5 * noise[:, :-512])
 
 
+def test_a_refused_chunk_settles_no_layout(effect: SparseExpertEnhancer) -> None:
+    stereo = np.zeros((2, 4800), np.float32)
+    for board in (effect, Board([effect])):
+        board(stereo, RATE, reset=False)
+        with pytest.raises(AudioError):
+            board(np.full((1, 100), np.nan, np.float32), RATE, reset=False)
+        assert board(stereo[:, :1], RATE, reset=False).shape == (2, 1)
+
+
+def test_a_chunk_that_is_not_finite_does_not_stay_in_a_filter_before_the_effect(
+    delay_enhancer: Any, noise: NDArray[np.float32]
+) -> None:
+    plugins = pedalboard.Compressor(-22, 3), SparseExpertEnhancer(delay_enhancer)
+    board = Board(plugins)
+    before = board(noise[:, :700], RATE, reset=False)
+    with pytest.raises(AudioError, match="not finite"):
+        board(np.full((2, 10), np.inf, np.float32), RATE, reset=False)
+    after = board(noise[:, 700:], RATE, reset=False)
+    board.reset()
+    assert_array_equal(np.concatenate([before, after], axis=1), board(noise, RATE, reset=False))
+
+
+def test_what_is_set_before_the_first_sample_is_there_at_once(noise: NDArray[np.float32]) -> None:
+    prepared, ready = SparseExpertEnhancer(enhancer()), SparseExpertEnhancer(enhancer())
+    prepared(noise[:, :0], RATE, reset=False)
+    for effect in (prepared, ready):
+        effect.route, effect.atten_lim_db, effect.mix = 0, 12.0, 0.5
+    assert_array_equal(prepared(noise, RATE, reset=False), ready(noise, RATE, reset=False))
+    assert prepared.routing == ready.routing
+    assert prepared.routing is not None
+    assert all(len(channel) == 1 for channel in prepared.routing.segments)
+
+
+def test_silence_fed_for_the_tail_is_no_part_of_the_routing(noise: NDArray[np.float32]) -> None:
+    effect = SparseExpertEnhancer(enhancer())
+    effect(noise, RATE)
+    assert effect.routing == enhancer().route(noise, RATE)
+
+
 def test_nothing_is_reported_before_audio_came(effect: SparseExpertEnhancer) -> None:
     assert effect.reported_latency_samples is None
     assert effect.routing is None
@@ -116,12 +155,24 @@ def test_mix_blends_with_the_aligned_input(
 def test_a_new_mix_glides_whatever_the_block_size() -> None:
     dry, wet = np.zeros((1, 4800), np.float32), np.ones((1, 4800), np.float32)
     for size in (1, 64, 4800):
-        blend = DryWet(1, 512, RATE, mix=0.0)
+        blend = DryWet(1, 512, RATE)
+        assert blend(dry[:, :1], wet[:, :1], 0.0) == 0.0
         starts = range(0, 4800, size)
         parts = [blend(dry[:, n : n + size], wet[:, n : n + size], 0.5) for n in starts]
         line = np.concatenate(parts, axis=1)[0]
         assert np.diff(line, prepend=0.0).min() >= 0.0
         assert_allclose(line[[319, 479, 959, -1]], [0.125, 0.25, 0.5, 0.5], atol=1e-6)
+
+
+def test_a_mix_that_moves_all_the_time_is_followed_whatever_the_block_size() -> None:
+    dry, wet = np.zeros((1, 9600), np.float32), np.ones((1, 9600), np.float32)
+    for size in (1, 16, 480):
+        blend = DryWet(1, 512, RATE)
+        starts = range(0, 9600, size)
+        parts = [blend(dry[:, n : n + size], wet[:, n : n + size], n / 9600) for n in starts]
+        line = np.concatenate(parts, axis=1)[0]
+        # Half a glide late, and as late as a block is long, while it takes all ten glides to 1.
+        assert_allclose(line[960:], (np.arange(960, 9600) - 480) / 9600, atol=(size + 1) / 9600)
 
 
 def test_mix_moved_between_chunks_makes_no_click(effect: SparseExpertEnhancer) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from smle.bandwidth import fit_mask
 from smle.config import GateConfig, NetworkConfig, RoutingConfig
 from smle.enhancer import Enhancer
+from smle.errors import AudioError
 from smle.mixture import Mixture
 from smle.recipe import Recipe
 from smle.spectral import Features, Stft
@@ -132,6 +133,40 @@ def test_a_click_through_an_all_pass_mask_measures_the_stated_latency(
     effect = SparseExpertEnhancer(enhancer, atten_lim_db=0.0)
     effect(clicks, rate)
     assert effect.reported_latency_samples == stream.latency
+
+
+def test_a_new_attenuation_limit_arrives_whatever_the_block_size(enhancer: Enhancer) -> None:
+    audio, estimates = noise(1.0, 16_000, 1), []
+    for size in (160, 16_000):
+        stream = enhancer.stream(16_000, 1, route="high", atten_lim_db=0.0)
+        pieces = [stream.feed(audio)]
+        stream.atten_lim_db = None
+        pieces += [stream.feed(audio[:, n : n + size]) for n in range(0, 16_000, size)]
+        estimates.append(np.concatenate(pieces, axis=1))
+    np.testing.assert_allclose(estimates[0], estimates[1], atol=1e-6)
+    free = enhancer.stream(16_000, 1, route="high")
+    free.feed(audio)
+    # Four frames to the end of the glide, and the window of the last one before it.
+    np.testing.assert_allclose(free.feed(audio)[:, 1_600:], estimates[0][:, 17_600:], atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_the_record_of_a_long_stream_holds_its_true_times(enhancer: Enhancer, rate: int) -> None:
+    stream = enhancer.stream(rate, 1, route="low")
+    for _ in range(60):
+        stream.feed(np.zeros((1, rate), np.float32))
+    stream.route = "high"
+    stream.feed(np.zeros((1, rate), np.float32))
+    first, second = stream.routing.segments[0]
+    assert first.stop_s == second.start_s == pytest.approx(60, abs=0.04)
+    assert second.stop_s == 61
+
+
+def test_routes_of_rows_are_checked(enhancer: Enhancer) -> None:
+    assert enhancer.stream(16_000, 2, route=["low", 1]).route == ["low", 1]  # type: ignore[list-item]
+    for route in ([0], [0, 99], [0, -1]):
+        with pytest.raises(AudioError, match=r"for 2 channels|no expert"):
+            enhancer.stream(16_000, 2, route=route)
 
 
 def tone(seconds: float) -> Signal:
