@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from smle.audio_writer import AudioWriter as AudioWriter
 from smle.audio_writer import write as write
 from smle.errors import AudioError
-from smle.formats import CONTAINER_SUFFIXES, SequentialFile
+from smle.formats import CONTAINER_SUFFIXES, UNKNOWN_FROM_BYTES, SequentialFile
+from smle.mp3_frames import count_frames
+from smle.ogg_pages import walk_pages
 from smle.paths import find_audio as find_audio
 from smle.paths import shown
 
@@ -38,12 +40,18 @@ BLOCK_FRAMES = 1 << 16
 _PROMISED_AND_HELD = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: *(\d+) \(should be (\d+)\)", re.MULTILINE
 )
-_LENGTH_UNKNOWN = 0x7FFF_F000  # what encoders that write into a pipe leave in the header
+# libsndfile's own for a FLAC that does not say; nobody has recorded for that long.
+_MOST_FRAMES = 1 << 60
+# What encoders put before and behind the sound of an MP3, and its length header leaves out.
+_MP3_PADDING_FRAMES = 4 * 1152
+_OPUS_RATE_HZ = 48_000
+# The first page of an Ogg file ends within seconds; Opus drops a little at the begin.
+_LATEST_FIRST_PAGE_S, _PAGES_TOLERANCE_S = 10.0, 0.25
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says. `frames` is an estimate for containers (m4a, video)."""
+    """What a file's header says; `frames` is an estimate where it says nothing certain."""
 
     path: Path
     sample_rate: int
@@ -51,6 +59,7 @@ class AudioInfo:
     frames: int
     format: str
     subtype: str
+    exact: bool = True
 
     @property
     def seconds(self) -> float:
@@ -103,10 +112,12 @@ class AudioReader:
             Blocks of shape (channels, time), float32.
         """
         done = 0
-        rate = self.info.sample_rate
-        while True:
+        rate, promised = self.info.sample_rate, self.info.frames if self.info.exact else None
+        while promised is None or done < promised:
+            # Not beyond the end: tags that follow there would look like damage.
+            wanted = frames if promised is None else min(frames, promised - done)
             try:
-                block = self._file.read(frames, dtype="float32", always_2d=True)
+                block = self._file.read(wanted, dtype="float32", always_2d=True)
             except (sf.SoundFileError, OSError, ValueError) as error:
                 raise AudioError(
                     f"{shown(self.path)}: damaged after {done / rate:.2f} s ({_reason(error)}); "
@@ -119,11 +130,8 @@ class AudioReader:
             yield np.ascontiguousarray(block.T)
         if done == 0:
             raise AudioError(f"{shown(self.path)}: holds no samples; remove it or record it again")
-        if done < self.info.frames and self.info.format != "CONTAINER":
-            raise AudioError(
-                f"{shown(self.path)}: truncated: {done} of {self.info.frames} frames are there; "
-                "copy it again or re-encode it"
-            )
+        if promised is not None and done < promised:
+            raise _truncated(self.path, done, promised, "frames")
 
 
 def probe(path: str | os.PathLike[str]) -> AudioInfo:
@@ -182,7 +190,13 @@ def _open(path: Path) -> Any:
 
             return ContainerFile(path)
         with path.open("rb"):  # for the system's own words: libsndfile only says "System error"
-            return SequentialFile(os.fsencode(path))
+            file = SequentialFile(os.fsencode(path))
+        if not _stops_early(path, file):
+            return file
+        from smle.containers import ContainerFile
+
+        file.close()
+        return ContainerFile(path, format=file.format, subtype=file.subtype)
     except (OSError, ValueError) as error:
         raise AudioError(f"{shown(path)}: cannot be opened ({_reason(error)})") from error
     except sf.SoundFileError as error:
@@ -192,8 +206,31 @@ def _open(path: Path) -> Any:
         ) from error
 
 
+def _stops_early(path: Path, file: SequentialFile) -> bool:
+    """Whether there is sound behind what libsndfile takes for the end."""
+    if file.subtype == "MPEG_LAYER_III":
+        end: int = file.frames + _MP3_PADDING_FRAMES
+        return count_frames(path).samples > end
+    if file.format != "OGG":
+        return False
+    return walk_pages(path).chained
+
+
+def _length(path: Path, file: Any) -> tuple[int, bool]:
+    """Frames of a file, and whether they are known exactly."""
+    if isinstance(file, SequentialFile) and file.subtype == "MPEG_LAYER_III":
+        counted = count_frames(path)
+        return (file.frames, True) if counted.stated else (counted.samples, False)
+    if file.frames > _MOST_FRAMES:
+        return max(1, path.stat().st_size // file.channels), False
+    return file.frames, isinstance(file, SequentialFile)
+
+
 def _check(path: Path, file: Any) -> AudioInfo:
-    info = AudioInfo(path, file.samplerate, file.channels, file.frames, file.format, file.subtype)
+    frames, exact = _length(path, file)
+    info = AudioInfo(path, file.samplerate, file.channels, frames, file.format, file.subtype, exact)
+    if info.format == "OGG" and exact:
+        _check_pages(info)
     if info.frames == 0:
         raise AudioError(f"{shown(path)}: holds no samples; remove it or record it again")
     if not MIN_SAMPLE_RATE <= info.sample_rate <= MAX_SAMPLE_RATE:
@@ -206,12 +243,32 @@ def _check(path: Path, file: Any) -> AudioInfo:
             f"{shown(path)}: {info.channels} channels are more than {MAX_CHANNELS}; split the file"
         )
     for promised, held in _PROMISED_AND_HELD.findall(file.extra_info):
-        if int(held) < int(promised) < _LENGTH_UNKNOWN:
-            raise AudioError(
-                f"{shown(path)}: truncated: {held} of {promised} bytes are there; "
-                "copy it again or re-encode it"
-            )
+        if int(held) < int(promised) < UNKNOWN_FROM_BYTES:
+            raise _truncated(path, int(held), int(promised), "bytes")
     return info
+
+
+def _check_pages(info: AudioInfo) -> None:
+    """Compare what libsndfile found of an Ogg file with what its pages promise."""
+    pages = walk_pages(info.path)
+    if pages.torn:
+        raise AudioError(
+            f"{shown(info.path)}: truncated: its last page is cut off; "
+            "copy it again or re-encode it"
+        )
+    rate = _OPUS_RATE_HZ if info.subtype == "OPUS" else info.sample_rate
+    # A stream that was recorded from its middle counts from elsewhere.
+    from_begin = pages.first_granule < _LATEST_FIRST_PAGE_S * rate
+    promised = int((pages.granule / rate - _PAGES_TOLERANCE_S) * info.sample_rate)
+    if from_begin and info.frames < promised:
+        raise _truncated(info.path, info.frames, promised, "frames")
+
+
+def _truncated(path: Path, held: int, promised: int, what: str) -> AudioError:
+    return AudioError(
+        f"{shown(path)}: truncated: {held} of {promised} {what} are there; "
+        "copy it again or re-encode it"
+    )
 
 
 def _check_samples(path: Path, block: NDArray[np.float32], start: int, rate: int) -> None:

@@ -16,7 +16,14 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from smle.errors import AudioError
-from smle.formats import SequentialFile, format_of, target_for
+from smle.formats import (
+    LIMITED_FORMATS,
+    MOST_BYTES,
+    SequentialFile,
+    format_of,
+    frame_bytes,
+    target_for,
+)
 from smle.interrupts import hold_interrupts
 from smle.locks import lock, open_held
 from smle.paths import shown
@@ -25,6 +32,9 @@ PART_SUFFIX = ".smle-part"
 _INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _INTEGER_BITS |= {"ULAW": 16, "ALAW": 16}
 _SOFTWARE_MARK = " (libsndfile-"
+_RF64_AUTO_DOWNGRADE = (
+    0x1210  # SFC_RF64_AUTO_DOWNGRADE in sndfile.h, for which soundfile has no name
+)
 
 
 class AudioWriter:
@@ -68,6 +78,7 @@ class AudioWriter:
         self.tags = dict(tags or {})
         self.overwrite = overwrite
         self.clipped = 0
+        self._bytes = 0
         self._part = self.path.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
 
     def __enter__(self) -> Self:
@@ -87,9 +98,8 @@ class AudioWriter:
                     format=self.format,
                     subtype=self.subtype,
                 )
-            for name, text in self.tags.items():
-                # libsndfile signs the software tag itself, each time anew.
-                setattr(self._file, name, text.split(_SOFTWARE_MARK)[0])
+                if self.format == "RF64":
+                    _become_wav_if_short(self._file)
         except (sf.SoundFileError, ValueError, TypeError) as error:
             self._discard()
             raise AudioError(
@@ -99,6 +109,13 @@ class AudioWriter:
         except KeyboardInterrupt:
             self._discard()
             raise
+        for name, text in self.tags.items():
+            # libsndfile signs the software tag itself, each time anew.
+            text = text.split(_SOFTWARE_MARK)[0]
+            # What a format does not take as a tag is no reason to lose the sound.
+            with contextlib.suppress(sf.SoundFileError):
+                if text:
+                    setattr(self._file, name, text)
         return self
 
     def write(self, block: NDArray[np.float32]) -> None:
@@ -108,6 +125,12 @@ class AudioWriter:
             block: Shape (channels, time).
         """
         samples = np.ascontiguousarray(block.T)
+        self._bytes += len(samples) * frame_bytes(self.subtype, self.channels)
+        if self._bytes > MOST_BYTES and self.format in LIMITED_FORMATS:
+            raise AudioError(
+                f"{shown(self.path)}: passes 4 GiB, which is more than {self.format} can hold; "
+                "choose flac"
+            )
         if self.subtype not in ("FLOAT", "DOUBLE"):
             over = int(np.count_nonzero(np.abs(samples) > 1.0))
             if over:
@@ -256,6 +279,11 @@ class _PartFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _become_wav_if_short(file: sf.SoundFile) -> None:
+    """Let an RF64 file that ends below 4 GiB be a plain WAV, which every program reads."""
+    sf._snd.sf_command(file._file, _RF64_AUTO_DOWNGRADE, sf._ffi.NULL, 1)
 
 
 def _quantised(samples: NDArray[np.float32], bits: int | None) -> NDArray[np.generic]:

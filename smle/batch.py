@@ -71,6 +71,7 @@ def cached_enhancer(model: str) -> Enhancer:
 def run_file(job: Job, options: BatchOptions, progress: Progress | None = None) -> FileReport:
     """Enhance one file in this process, without a ledger (arguments as for `run_batch`)."""
     enhancer = cached_enhancer(options.model)
+    _sweep({job.output.parent})
     route = "file" if options.files.route == "folder" else options.files.route
     wanted = replace(options.files, route=route)
     return enhance_files(enhancer, [job], wanted, progress or (lambda seconds: None))[job]

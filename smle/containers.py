@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +17,24 @@ class ContainerFile:
 
     Args:
         path: An existing file.
+        format: libsndfile's name of the format, if it knows it and PyAV only knows it better.
+        subtype: libsndfile's name of the encoding, in that case.
 
     Raises:
         AudioError: PyAV is not installed, or the file holds no sound that it can decode.
     """
 
-    format = "CONTAINER"
     extra_info = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, format: str = "CONTAINER", subtype: str | None = None) -> None:
         try:
             import av
         except ImportError as error:
+            what = path.suffix if subtype is None else "what follows its first part"
             raise AudioError(
-                f"{shown(path)}: {path.suffix} needs PyAV; install it with: pip install 'smle[av]'"
+                f"{shown(path)}: {what} needs PyAV; install it with: pip install 'smle[av]'"
             ) from error
+        self.format = format
         self._errors = av.FFmpegError
         try:
             self._container = av.open(str(path))
@@ -44,7 +48,7 @@ class ContainerFile:
         stream = self._container.streams.audio[0]
         self.samplerate = int(stream.codec_context.sample_rate)
         self.channels = int(stream.codec_context.channels)
-        self.subtype = str(stream.codec_context.name).upper()
+        self.subtype = subtype or _subtype(stream.codec_context)
         seconds = (
             float(stream.duration * stream.time_base)
             if stream.duration is not None and stream.time_base is not None
@@ -82,3 +86,9 @@ class ContainerFile:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+
+
+def _subtype(codec: Any) -> str:
+    """The codec's name; or, if it decodes to long integers, an encoding that holds them."""
+    long = codec.format is not None and codec.format.name in ("s32", "s32p")
+    return "PCM_24" if long else str(codec.name).upper()

@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -64,6 +65,17 @@ class FileReport:
         }
 
 
+def report_of(record: Mapping[str, Any]) -> FileReport:
+    """A report from what `as_dict` gave; what another version of smle said besides is left out.
+
+    >>> report_of({"input": "a", "output": "b", "status": "done", "mood": 3}).output
+    'b'
+    """
+    known = {item.name for item in fields(FileReport)}
+    told = {"input": "", "output": "", "status": "done", **record}
+    return FileReport(**{name: value for name, value in told.items() if name in known})
+
+
 class ReportFile:
     """Writes reports as they come, and lets the file appear when it is whole; a context manager.
 
@@ -73,7 +85,8 @@ class ReportFile:
         overwrite: Replace a file of that name.
 
     Raises:
-        AudioError: Another suffix, or the file cannot be written or stands already.
+        AudioError: Another suffix, or the file cannot be written or stands already. Once the
+            batch is under way only at its end: a disk that is full does not stop what is left.
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any], *, overwrite: bool = False) -> None:
@@ -85,6 +98,7 @@ class ReportFile:
         self.overwrite = overwrite
         self._part = path.with_name(f".{secrets.token_hex(8)}.smle-part")
         self._count = 0
+        self._error: OSError | None = None
 
     def __enter__(self) -> Self:
         if self.path.exists() and not self.overwrite:
@@ -92,18 +106,19 @@ class ReportFile:
                 f"{shown(self.path)}: exists already and is kept; allow overwriting it"
             )
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._part, "w", encoding="utf-8", newline="", opener=open_held)
         except OSError as error:
-            raise AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})") from error
+            raise self._failed(error) from error
+        text = StringIO(newline="")
         if self.kind == "json":
             head = json.dumps(self.facts, indent=1).removesuffix("\n}")
-            self._file.write(f'{head},\n "files": [')
+            text.write(f'{head},\n "files": [')
         elif self.kind == "jsonl":
-            self._file.write(json.dumps(self.facts) + "\n")
+            text.write(json.dumps(self.facts) + "\n")
         else:
-            names = [item.name for item in fields(FileReport) if item.name != "segments"]
-            self._table = csv.DictWriter(self._file, names, extrasaction="ignore")
-            self._table.writeheader()
+            csv.DictWriter(text, _COLUMNS).writeheader()
+        self._write(text.getvalue())
         return self
 
     def add(self, report: FileReport) -> None:
@@ -117,12 +132,14 @@ class ReportFile:
                 else value
                 for name, value in record.items()
             }
-            self._table.writerow(record)
+            text = StringIO(newline="")
+            csv.DictWriter(text, _COLUMNS, extrasaction="ignore").writerow(record)
+            self._write(text.getvalue())
         else:
             comma = "," if self._count and self.kind == "json" else ""
             start = "\n  " if self.kind == "json" else ""
             end = "" if self.kind == "json" else "\n"
-            self._file.write(f"{comma}{start}{json.dumps(record)}{end}")
+            self._write(f"{comma}{start}{json.dumps(record)}{end}")
         self._count += 1
 
     def __exit__(
@@ -133,8 +150,32 @@ class ReportFile:
     ) -> None:
         # An interrupted batch is told as well, as far as it came.
         if self.kind == "json":
-            self._file.write("\n ]\n}\n")
+            self._write("\n ]\n}\n")
+        try:
+            if self._error is not None:
+                raise self._error
+            os.fsync(self._file.fileno())
+            self._part.replace(self.path)  # still open: what is closed, a sweep may remove
+        except OSError as cause:
+            if error is None:
+                raise self._failed(cause) from cause
+        finally:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def _write(self, text: str) -> None:
+        if self._error is None:
+            try:
+                self._put(text)
+            except OSError as error:
+                self._error = error
+
+    def _put(self, text: str) -> None:
+        self._file.write(text)
         self._file.flush()
-        os.fsync(self._file.fileno())
-        self._part.replace(self.path)  # still open: what is closed, a sweep may remove
-        self._file.close()
+
+    def _failed(self, error: OSError) -> AudioError:
+        return AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})")
+
+
+_COLUMNS = [item.name for item in fields(FileReport) if item.name != "segments"]

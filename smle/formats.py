@@ -40,13 +40,22 @@ _SUFFIX_OF_FORMAT = {
 _KEEPS_LENGTH = frozenset((*RAW_SUBTYPES, "ULAW", "ALAW"))
 _OWN_CODECS = {"OGG": ("VORBIS", "OPUS"), "MP3": ("MPEG_LAYER_III",)}
 _NEAREST_DEPTH = {
+    "ALAC_20": "PCM_24",
+    "ALAC_24": "PCM_24",
+    "ALAC_32": "PCM_24",
     "PCM_U8": "PCM_S8",
     "PCM_S8": "PCM_U8",
     "PCM_32": "PCM_24",
     "FLOAT": "PCM_24",
     "DOUBLE": "PCM_24",
 }
-_WAV_LIMIT_BYTES = 2**32 - 2**20
+UNKNOWN_FROM_BYTES = 0x7FFF_0000
+"""So much data, or more, is what a WAV header claims that was written before the end was known."""
+
+LIMITED_FORMATS = frozenset(("WAV", "WAVEX", "AIFF", "AU"))
+MOST_BYTES = 2**32 - 2**20
+"""Of sound in these: their headers count bytes in 32 bits."""
+
 _BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "DOUBLE": 8}
 
 
@@ -129,14 +138,22 @@ def format_of(name: Path) -> str:
     return {"aif": "aiff", "aifc": "aiff", "oga": "ogg", "wave": "wav"}.get(suffix, suffix)
 
 
-def container_for(target: Target, frames: int, channels: int) -> str:
+def container_for(target: Target, frames: int | None, channels: int) -> str:
     """The format to write: a WAV file that would pass 4 GiB becomes RF64, which has no such limit.
+
+    Args:
+        target: What is wanted.
+        frames: How many there will be; None if nobody knows, and it might.
+        channels: How many.
 
     Example:
         >>> container_for(Target("WAV", "PCM_16", ".wav"), 48000 * 3600 * 7, 2)
         'RF64'
     """
-    size = frames * channels * _BYTES.get(target.subtype, 4)
-    return (
-        "RF64" if target.format in ("WAV", "WAVEX") and size > _WAV_LIMIT_BYTES else target.format
-    )
+    large = frames is None or frames * frame_bytes(target.subtype, channels) > MOST_BYTES
+    return "RF64" if large and target.format in ("WAV", "WAVEX") else target.format
+
+
+def frame_bytes(subtype: str, channels: int) -> int:
+    """Bytes of one sample of every channel, where each sample takes as many."""
+    return channels * _BYTES.get(subtype, 4)

@@ -80,10 +80,11 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
     here, there = noisy.resolve(), out.resolve()
     if here == there and not suffix:
         raise AudioError(f"{shown(out)}: is the input folder; give another one, or a suffix")
+    inside = there != here and _below(here, there)
     files = [
         path.relative_to(noisy)
         for path in find_files(noisy)
-        if here == there or not _below(there, path.resolve())
+        if not (inside and _below(there, path.resolve()))
     ]
     names = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
     if here == there:

@@ -56,11 +56,10 @@ class Ledger:
         self._file.seek(0)
         content = self._file.read()
         for line in content.splitlines():
-            try:
+            with contextlib.suppress(ValueError):
                 entry = json.loads(line)
-                self._entries[entry["output"]] = entry
-            except (ValueError, KeyError, TypeError):
-                continue
+                if _is_entry(entry):
+                    self._entries[entry["output"]] = entry
         self._torn = bool(content) and not content.endswith(b"\n")
         return self
 
@@ -146,6 +145,22 @@ class Ledger:
             data = b"\n" + data
         self._torn = True  # until all of it is written: a full disk may take a part
         self._torn = self._file.write(data) < len(data)
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a line is one of ours: a claim, or a whole record."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("output"), str):
+        return False
+    record = {
+        "key": str,
+        "input_digest": str,
+        "input_mtime_ns": int,
+        "output_bytes": int,
+        "report": dict,
+    }
+    if "report" not in entry:
+        return True
+    return all(isinstance(entry.get(name), kind) for name, kind in record.items())
 
 
 def _same_input(path: Path, entry: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from smle.audio import AudioReader
 from smle.audio_writer import AudioWriter
 from smle.errors import AudioError
 from smle.file_enhancement import BLOCK_S, FileOptions
-from smle.formats import RAW_SUBTYPES, format_of, target_for
+from smle.formats import RAW_SUBTYPES, container_for, format_of, target_for
 from smle.levels import LevelMeter
 from smle.pipes import PipeFormat, encoded, read_blocks, read_wav_header, wav_header
 
@@ -76,7 +76,7 @@ def _source(
         subtype = target_for("WAV", info.subtype).subtype
         if subtype not in RAW_SUBTYPES:  # mu-law, A-law: 16 bits hold all that they can say
             subtype = "PCM_16"
-        frames = None if info.format == "CONTAINER" else info.frames
+        frames = info.frames if info.exact else None
         form = PipeFormat(info.sample_rate, info.channels, subtype, frames)
         return reader.blocks(round(BLOCK_S * info.sample_rate)), form
     form = raw or read_wav_header(source)
@@ -98,7 +98,7 @@ def _sink(
             sink,
             form.sample_rate,
             form.channels,
-            format=target.format,
+            format=container_for(target, form.frames, form.channels),
             subtype=target.subtype,
             overwrite=options.overwrite,
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smle.audio import MAX_ABSOLUTE_SAMPLE, MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from smle.errors import AudioError
+from smle.formats import UNKNOWN_FROM_BYTES
 
 UNKNOWN_BYTES = 0xFFFF_FFFF
 """What a WAV header says where nobody knows the length yet."""
@@ -94,7 +95,7 @@ def read_wav_header(pipe: RawIOBase) -> PipeFormat:
     if layout is None or (layout[0], layout[3]) not in _SUBTYPES:
         raise AudioError(f"the WAV header names no encoding that can be streamed; {remedy}")
     code, channels, rate, bits = layout
-    known = 0 < size < UNKNOWN_BYTES - 0xFFFF and start[:4] == b"RIFF"
+    known = 0 < size < UNKNOWN_FROM_BYTES and start[:4] == b"RIFF"
     form = PipeFormat(rate, channels, _SUBTYPES[code, bits])
     frames = size // form.frame_bytes if known else None
     return PipeFormat(rate, channels, form.subtype, frames)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from smle.errors import AudioError
 from smle.file_enhancement import FileOptions, failed
-from smle.file_report import FileReport
+from smle.file_report import FileReport, report_of
 from smle.jobs import Job, Plan, tasks_of
 from smle.ledger import Ledger
 from smle.paths import shown
@@ -111,7 +111,7 @@ def tasks_for(
                 if action == "enhance":
                     todo.append(job)
                 elif action == "keep":
-                    settled.append(replace(FileReport(**ledger.report(job)), status="kept"))
+                    settled.append(replace(report_of(ledger.report(job)), status="kept"))
                 else:
                     settled.append(failed(job, _taken(job)))
             if not todo:

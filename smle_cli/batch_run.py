@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import closing, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from smle_cli.main import FilesFailedError
 
 if TYPE_CHECKING:
+    from smle.file_enhancement import Progress
     from smle.file_report import FileReport
     from smle.jobs import Job, Plan
     from smle.sessions import BatchOptions
@@ -39,9 +42,10 @@ def run_and_show(
         quiet: Say nothing but errors.
 
     Raises:
-        FilesFailedError: Some files failed.
+        FilesFailedError: Some files failed, or the report could not be written.
     """
-    from smle.batch import run_batch, run_file
+    from smle.batch import run_batch
+    from smle.errors import AudioError
     from smle.file_report import ReportFile
     from smle.paths import shown
     from smle_cli.closing_table import Closing
@@ -52,29 +56,37 @@ def run_and_show(
     names = {os.fspath(job.output): shown(job.name) for job in plan.jobs}
     table = Closing()
     seconds = _seconds(plan.jobs[0]) if len(plan.jobs) == 1 else None
-    with ExitStack() as stack:
-        told = report and stack.enter_context(
-            ReportFile(report, _facts(options), overwrite=options.files.overwrite or options.resume)
-        )
-        bar = BatchProgress(None if quiet else console, len(plan.jobs), seconds)
-        stack.enter_context(bar)
-        reports: Iterator[FileReport]
-        if one_file and not options.resume and not options.scheduler:
-            reports = iter([run_file(plan.jobs[0], options, bar.heard)])
-        else:
-            reports = stack.enter_context(
-                closing(
-                    run_batch(plan, options, out=folder, model_digest=digest, progress=bar.heard)
-                )
-            )
-        for one in reports:
-            bar.finish(one)
-            table.add(names[one.output], one)
-            if told:
-                told.add(one)
+    bar = BatchProgress(None if quiet else console, len(plan.jobs), seconds)
+    overwrite = options.files.overwrite or options.resume
+    told = ReportFile(report, _facts(options), overwrite=overwrite) if report else None
+    if one_file and not options.resume and not options.scheduler:
+        work = _alone(plan.jobs[0], options, bar.heard)
+    else:
+        work = run_batch(plan, options, out=folder, model_digest=digest, progress=bar.heard)
+    ended, unwritten = False, None
+    try:
+        with told or nullcontext(), bar, closing(work) as reports:
+            for one in reports:
+                bar.finish(one)
+                table.add(names[one.output], one)
+                if told:
+                    told.add(one)
+            ended = True
+    except AudioError as error:
+        if not ended:
+            raise
+        unwritten = error  # the report, and nothing else
     table.show(console, bar.elapsed_s, quiet=quiet)
-    if table.counts["failed"]:
+    if unwritten:
+        click.echo(f"smle: {unwritten}", err=True)
+    if table.counts["failed"] or unwritten:
         raise FilesFailedError(table.counts["done"] + table.counts["kept"])
+
+
+def _alone(job: Job, options: BatchOptions, progress: Progress) -> Generator[FileReport]:
+    from smle.batch import run_file
+
+    yield run_file(job, options, progress)
 
 
 def _seconds(job: Job) -> float | None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
+from smle_cli.given_path import GivenPath
+
 if TYPE_CHECKING:
     from smle.clustering import Grouped
 
 T = TypeVar("T", int, float)
-PATH = click.Path(path_type=Path)
+PATH = GivenPath(path_type=Path)
 
 
 def _integers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:

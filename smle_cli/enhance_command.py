@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
+
+from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
     from smle.jobs import Plan
     from smle.sessions import BatchOptions
 
 WORTH_MORE_PROCESSES_BYTES = 8_000_000
+_FOR_FILES = ("suffix", "scheduler", "resume", "dry_run", "copy_others", "report")
 FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 
 
 @click.command()
-@click.argument("noisy", type=click.Path(path_type=Path, allow_dash=True))
-@click.argument("out", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("noisy", type=GivenPath(path_type=Path, allow_dash=True))
+@click.argument("out", type=GivenPath(path_type=Path, allow_dash=True))
 @click.option("--model", default="default", metavar="NAME|DIR", help="Bundled model or folder.")
 @click.option(
     "--route",
@@ -50,11 +55,16 @@ FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 @click.option("--copy-others", is_flag=True, help="Copy the files that are no audio as well.")
 @click.option(
     "--report",
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     metavar="FILE",
     help="Write facts about every file to FILE.json, .jsonl or .csv.",
 )
-@click.option("--raw-rate", type=int, metavar="HZ", help="Standard input is raw, of this rate.")
+@click.option(
+    "--raw-rate",
+    type=click.IntRange(1),
+    metavar="HZ",
+    help="Standard input is raw, of this rate.",
+)
 @click.option("--raw-channels", type=int, default=1, help="Channels of raw input.")
 @click.option("--raw-subtype", default="PCM_16", help="Encoding of raw input.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
@@ -94,6 +104,8 @@ def enhance(
     from smle.model_digest import model_digest
     from smle.sessions import BatchOptions
 
+    if atten_lim is not None and math.isnan(atten_lim):
+        raise click.UsageError("--atten-lim nan is no number; give decibels")
     if force and resume:
         raise click.UsageError("--force does everything anew, --resume keeps it; choose one")
     if {os.sep, os.altsep} & set(suffix):
@@ -112,9 +124,8 @@ def enhance(
     if str(noisy) == "-" or str(out) == "-":
         from smle.pipes import PipeFormat
 
+        _refuse_for_streams()
         raw = PipeFormat(raw_rate, raw_channels, raw_subtype.upper()) if raw_rate else None
-        if report:
-            raise click.UsageError("--report is for files and folders, not for a stream")
         from smle_cli.pipe_run import pipe_and_show
 
         pipe_and_show(noisy, out, files, model, raw, quiet=quiet)
@@ -122,6 +133,8 @@ def enhance(
     named = noisy.is_file() and not takes_names(out)
     if named and format == "same" and format_of(out) != format_of(noisy):
         files = replace(files, format=format_of(out))
+    if noisy.exists() and not noisy.is_file() and not noisy.is_dir():
+        raise click.UsageError(f"{noisy} is a pipe or device; give - and let it be standard input")
     plan, folder = _plan(noisy, out, files.format, suffix)
     options = BatchOptions(
         model=model,
@@ -134,15 +147,19 @@ def enhance(
     if dry_run:
         _print_plan(plan, options, folder, digest, copy_others=copy_others)
         return
+    lost = 0
     if copy_others:
-        _copy_others(plan, noisy, folder, force=force, resume=resume)
+        lost = _copy_others(plan, noisy, folder, force=force, resume=resume)
     elif plan.others and not quiet:
         click.echo(f"{len(plan.others)} files are no audio and are left (--copy-others)", err=True)
     from smle_cli.batch_run import run_and_show
+    from smle_cli.main import FilesFailedError
 
     run_and_show(
         plan, options, folder, digest, one_file=noisy.is_file(), report=report, quiet=quiet
     )
+    if lost:
+        raise FilesFailedError(len(plan.jobs))
 
 
 def _checked_route(route: str, model: str) -> str:
@@ -190,17 +207,30 @@ def _print_plan(
         click.echo(f"{'copy' if copy_others else 'leave'}\t{shown(other)}\t")
 
 
-def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: bool) -> None:
+def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: bool) -> int:
+    """Copy the files that are no audio; returns how many could not be."""
     from smle.copying import copy_whole
     from smle.errors import AudioError
 
-    for other in plan.others:
+    lost = 0
+    for other in plan.others if noisy.resolve() != folder.resolve() else ():
         if resume and _same_size(noisy / other, folder / other):
             continue
         try:
             copy_whole(noisy / other, folder / other, overwrite=force)
         except AudioError as error:
             click.echo(f"smle: {error}", err=True)
+            lost += 1
+    return lost
+
+
+def _refuse_for_streams() -> None:
+    """Say which of the given options mean nothing for a stream."""
+    context = click.get_current_context()
+    for name in _FOR_FILES:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{option} is for files and folders, not for a stream")
 
 
 def _same_size(source: Path, copy: Path) -> bool:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smle_cli.given_path import GivenPath
 from smle_cli.main import NOTHING_DONE, FilesFailedError
 
 if TYPE_CHECKING:
     from smle.model_systems import ModelSystems
     from smle.pairs import Matched, Pair
 
-PLACE = click.Path(path_type=Path)
+PLACE = GivenPath(path_type=Path)
 
 
 def _finite(context: click.Context, parameter: click.Parameter, seconds: float) -> float:

@@ -72,6 +72,7 @@ def smle() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     hear_interrupts()
+    _fill_closed()
     _keep_stderr()
     code = exit_code(arguments)
     if code == INTERRUPTED:
@@ -81,12 +82,20 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _fill_closed() -> None:
+    """Open what was closed of standard input, output and error, before a file takes its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+
+
 def _keep_stderr() -> None:
     """Keep standard error to ourselves: decoders in C would say there what they think of a file."""
-    try:
-        own = os.dup(2)
-    except OSError:  # it is closed
-        return
+    own = os.dup(2)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     os.close(silence)

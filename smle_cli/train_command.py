@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smle_cli.given_path import GivenPath
+
 if TYPE_CHECKING:
     from smle.stage import Progress, Watch
 
 STAGES = ("all", "generalist", "specialists", "gate", "finetune", "polish")
-FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+FOLDER = GivenPath(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command()
-@click.argument("recipe", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.argument("corpus", type=click.Path(path_type=Path))
-@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, metavar="RUN")
+@click.argument("recipe", type=GivenPath(path_type=Path, exists=True, dir_okay=False))
+@click.argument("corpus", type=GivenPath(path_type=Path))
+@click.option("--out", "-o", type=GivenPath(path_type=Path), required=True, metavar="RUN")
 @click.option(
     "--stage",
     "stages",
@@ -27,14 +29,14 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     default=("all",),
     help="What to train; may be given more than once.  [default: all]",
 )
-@click.option("--speech", type=click.Path(path_type=Path), help="Clean speech, if not in CORPUS.")
+@click.option("--speech", type=GivenPath(path_type=Path), help="Clean speech, if not in CORPUS.")
 @click.option("--noise", type=FOLDER, help="Noise, if not in CORPUS.")
 @click.option("--rooms", type=FOLDER, help="Room responses, if not in CORPUS.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder for decoded audio.")
+@click.option("--cache", type=GivenPath(path_type=Path), help="Folder for decoded audio.")
 @click.option("--start-from", type=FOLDER, help="Begin with this model's weights.")
 @click.option("--resume", is_flag=True, help="Go on where RUN stopped.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--log", type=click.Path(path_type=Path), help="Folder for TensorBoard events.")
+@click.option("--log", type=GivenPath(path_type=Path), help="Folder for TensorBoard events.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 def train(
     recipe: Path,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -387,7 +389,7 @@ def test_resume_complains_of_no_copy_of_its_own(
     assert run(noisy, tmp_path / "out", "--copy-others") == 0
     (tmp_path / "out" / "edited.txt").write_text("precious")
     capsys.readouterr()
-    assert run(noisy, tmp_path / "out", "--copy-others", "--resume") == 0
+    assert run(noisy, tmp_path / "out", "--copy-others", "--resume") == 3
     said = capsys.readouterr().err
     assert "out/edited.txt: exists already and is kept" in said
     assert "notes.txt" not in said
@@ -399,6 +401,108 @@ def test_tags_are_kept(run: Run, tmp_path: Path) -> None:
     assert run(tmp_path / "a.flac", tmp_path / "b.flac") == 0
     with sf.SoundFile(tmp_path / "b.flac") as file:
         assert (file.title, file.artist) == ("Täg", "Nobody")
+
+
+def test_an_empty_tag_costs_no_file(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "a.mp3", sound(0.3), 16_000, tags={"title": "Title"})
+    assert run(tmp_path / "a.mp3", tmp_path / "b.mp3") == 0
+    assert run(tmp_path / "b.mp3", tmp_path / "c.flac") == 0
+    write(tmp_path / "d.flac", sound(0.3), 16_000, tags={"title": "", "artist": "A"})
+    with sf.SoundFile(tmp_path / "d.flac") as file:
+        assert file.artist == "A"
+
+
+def test_an_input_folder_below_the_output_folder(run: Run, noisy: Path, tmp_path: Path) -> None:
+    assert run(noisy, tmp_path) == 0
+    assert {"a.wav", "b.flac", "sub/a.wav"} <= set(files_below(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("", "out"), "the path is empty"),
+        (("noisy", ""), "the path is empty"),
+        (("-", "out.wav", "--dry-run"), "--dry-run is for files and folders"),
+        (("-", "out.wav", "--resume"), "--resume is for files and folders"),
+        (("pipe", "out.wav"), "is a pipe or device; give -"),
+        (("noisy", "out", "--atten-lim", "nan"), "--atten-lim nan is no number"),
+        (("-", "out.wav", "--raw-rate", "0"), "--raw-rate"),
+    ],
+)
+def test_what_makes_no_sense_is_said_and_nothing_done(
+    run: Run,
+    noisy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert run(*arguments) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_copy_that_fails_is_told_by_the_exit_code(run: Run, noisy: Path, tmp_path: Path) -> None:
+    (noisy / "notes.txt").write_text("notes")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("other notes")
+    assert run(noisy, tmp_path / "out", "--copy-others") == 3
+    assert (tmp_path / "out" / "notes.txt").read_text() == "other notes"
+    assert run(noisy, noisy, "--copy-others", "--suffix", "_clean") == 0
+
+
+def test_a_report_in_a_folder_that_is_yet_to_be_made(run: Run, noisy: Path, tmp_path: Path) -> None:
+    assert run(noisy, tmp_path / "out", "--report", tmp_path / "out" / "told" / "all.json") == 0
+    assert len(json.loads((tmp_path / "out/told/all.json").read_text())["files"]) == 3
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_a_disk_too_full_for_the_report_loses_no_file(
+    run: Run,
+    noisy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    suffix: str,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("smle.file_report.ReportFile._put", full)
+    report = tmp_path / f"all.{suffix}"
+    assert run(noisy, tmp_path / "out", "--report", report) == 3
+    said = capsys.readouterr().err
+    assert f"all.{suffix}: cannot be written (No space left on device)" in said
+    assert "3 done" in said
+    assert len(files_below(tmp_path / "out")) == 3
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith("smle-part")]
+
+
+def test_the_ledger_of_another_version_is_understood(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(noisy, tmp_path / "out") == 0
+    ledger = tmp_path / "out" / ".smle-ledger.jsonl"
+    entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+    for entry in entries:
+        if "report" in entry:
+            entry["report"]["mood"] = "good"
+    strange = [{"output": "a.wav", "report": 3}, {"output": 3}, [], "a.wav"]
+    ledger.write_text("".join(json.dumps(one) + "\n" for one in [*entries, *strange]))
+    capsys.readouterr()
+    assert run(noisy, tmp_path / "out", "--resume") == 0
+    assert "3 kept" in capsys.readouterr().err
+
+
+def test_what_a_killed_run_left_of_one_file_is_swept(run: Run, noisy: Path, tmp_path: Path) -> None:
+    part = tmp_path / ".0123456789abcdef.smle-part"
+    part.write_bytes(b"left")
+    assert run(noisy / "a.wav", tmp_path / "a.wav") == 0
+    assert not part.exists()
 
 
 @pytest.mark.parametrize("route", ["file", "folder", "two", "1", "generalist"])
