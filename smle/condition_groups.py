@@ -67,12 +67,13 @@ def _numbers(numbers: NDArray[np.float64]) -> list[Group]:
     is_wide = bool(finite.size) and finite.max() - finite.min() > 2 * _STEP_DB
     if levels.size <= _FEW_VALUES and not (is_wide and levels.size == finite.size):
         return [
-            Group(f"{level:g}", float(level), np.flatnonzero(numbers == level)) for level in levels
+            Group(f"{level:.15g}", float(level), np.flatnonzero(numbers == level))
+            for level in levels
         ]
     if is_wide:
         rounded = _STEP_DB * np.round(numbers / _STEP_DB) + 0.0
         return [
-            Group(f"{level:g}", float(level), np.flatnonzero(rounded == level))
+            Group(f"{level:.15g}", float(level), np.flatnonzero(rounded == level))
             for level in np.unique(rounded[np.isfinite(rounded)])
         ]
     edges = np.quantile(finite, [0.25, 0.5, 0.75])

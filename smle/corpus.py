@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -113,16 +114,19 @@ def _speaker_of(path: Path, root: Path) -> str | None:
 
 
 def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, object]]]:
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from enumerate(csv.DictReader(file), start=2)
-    elif path.suffix == ".jsonl":
-        with path.open(encoding="utf-8") as file:
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".jsonl"):
+        raise CorpusError(f"{path} is no manifest: it must end in .jsonl or .csv")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if kind == ".csv":
+                yield from enumerate(csv.DictReader(file), start=2)
+                return
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, _parse_line(path, number, line)
-    else:
-        raise CorpusError(f"{path} is no manifest: it must end in .jsonl or .csv")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read ({error}); save it as UTF-8") from None
 
 
 def _parse_line(path: Path, number: int, line: str) -> Mapping[str, object]:
@@ -146,6 +150,8 @@ def _from_manifest(manifest: Path) -> list[Utterance]:
             raise CorpusError(f"{manifest}, line {number}: no file {path}")
         try:
             seconds = float(_text(row, "seconds") or -1.0)
+            if not math.isfinite(seconds):
+                raise ValueError
         except ValueError:
             raise CorpusError(
                 f"{manifest}, line {number}: seconds is {row['seconds']!r}, not a number"

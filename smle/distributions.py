@@ -75,7 +75,7 @@ def described(table: ScoreTable, file: int) -> str:
     for name, values in table.conditions.items():
         value = values[file]
         if value is not None:
-            shown = f"{round(value, 2):g}" if isinstance(value, float) else value
+            shown = f"{round(value, 2):.15g}" if isinstance(value, float) else value
             words.append(f"{name} {shown}")
     return ", ".join(words)
 

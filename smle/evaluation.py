@@ -11,7 +11,7 @@ from smle.dispatch import dispatch
 from smle.errors import CorpusError, SmleError
 from smle.pairs import Pair
 from smle.score_table import ScoreTable, build_table
-from smle.scoring import Enhance, PairScores, ScoringRule, score_pair
+from smle.scoring import INPUT_SNR, Enhance, PairScores, ScoringRule, score_pair
 
 if TYPE_CHECKING:
     from smle.score_log import ScoreLog
@@ -70,13 +70,18 @@ def evaluate(
         waiting = []
         for pair in pairs:
             logged = log.scores_of(pair) if log is not None else None
+            if logged is not None:
+                # What is known of a pair may have been told anew.
+                measured = {k: v for k, v in logged.conditions.items() if k == INPUT_SNR}
+                told = {**measured, **pair.conditions}
+                if enhance is not None and told != logged.conditions:
+                    logged = None  # who is the oracle may have changed with it
             if logged is None:
                 waiting.append(pair)
                 continue
             if on_pair is not None:
                 on_pair()
-            # What is known of a pair may have been told anew.
-            yield replace(logged, conditions={**logged.conditions, **pair.conditions})
+            yield replace(logged, conditions=told)
         for pair, found in _computed(waiting, rule, enhance, jobs):
             if on_pair is not None:
                 on_pair()

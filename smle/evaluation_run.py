@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -82,6 +82,7 @@ def run_evaluation(
     systems = file_systems(plan.matched.pairs[0])
     if plan.models is not None:
         systems += plan.models.systems()
+    _check_names(systems)
     settings: dict[str, Any] = asdict(plan.rule) | {
         "metrics": list(plan.rule.metrics),
         "systems": [_identity(system) for system in systems],
@@ -114,6 +115,17 @@ def run_evaluation(
     if report is not None:
         write_report(report, evaluation.table, summary, _examples(plan, evaluation.table, summary))
     return summary
+
+
+def _check_names(systems: Sequence[System]) -> None:
+    """Refuse two systems of one name: the scores of one would stand for both."""
+    names = [system.name for system in systems]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise CorpusError(
+            f"two systems are named {twice!r}; give the files that are scored another name "
+            "(a column estimate:NAME, or --system NAME=DIR)"
+        )
 
 
 def _refuse_foreign(report: Path) -> None:

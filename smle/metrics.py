@@ -11,6 +11,7 @@ from smle.errors import SmleError
 
 Signal: TypeAlias = NDArray[np.float64]
 
+_ROUNDING = 1e-24
 LIMIT_DB = 100.0
 """Energy ratios are limited to +-100 dB, so that a muted or perfect file can still be averaged."""
 
@@ -49,7 +50,10 @@ def si_sdr_db(estimate: ArrayLike, clean: ArrayLike, *, zero_mean: bool = True) 
     """
     processed, reference = checked(estimate, clean)
     if zero_mean:
+        energy = _energy(reference)
         processed, reference = processed - processed.mean(), reference - reference.mean()
+        if _energy(reference) <= _ROUNDING * energy:
+            reference = np.zeros_like(reference)  # a constant: what is left of it is rounding
     target = (np.dot(processed, reference) / energy_of_clean(reference)) * reference
     return _ratio_db(_energy(target), _energy(processed - target))
 

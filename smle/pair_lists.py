@@ -41,6 +41,8 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
             for key, file in files.items()
             if key.startswith(ESTIMATE)
         }
+        if len(systems) < sum(key.startswith(ESTIMATE) for key in files):
+            raise CorpusError(f"{shown(path)}: two columns are of one system; rename one")
         named = [key for key in ("noisy", *files) if key in files and key != "clean"]
         if not named:
             raise CorpusError(
@@ -78,6 +80,7 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
         CorpusError: If the list cannot be read, has no column `name`, or says two things of a pair.
     """
     found: dict[str, dict[str, Condition]] = {}
+    shorter: dict[str, dict[str, Condition]] = {}
     for row in _rows(path):
         if not row.get("name"):
             raise CorpusError(
@@ -93,8 +96,8 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
         if found.get(name, conditions) != conditions:
             raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; remove one")
         found[name] = conditions
-        found.setdefault(str(Path(name).with_suffix("").as_posix()), conditions)
-    return found
+        shorter.setdefault(str(Path(name).with_suffix("").as_posix()), conditions)
+    return shorter | found
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, object]]:
@@ -132,6 +135,8 @@ def _condition(value: object) -> Condition:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return str(value)
     if isinstance(value, str):
+        if value[:1] == "0" and value[1:2].isdigit():
+            return value  # a name that happens to be all digits
         try:
             return float(value)
         except ValueError:

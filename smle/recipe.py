@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ FORMAT = 1
 LISTENING_RATE_HZ, LISTENING_S = 16_000, 0.5
 _MAX_RECIPE_BYTES = 1_000_000
 _MAX_SPECIALISTS = 64
+_NO_NAMES = ("", "segment", "file", "folder")  # what else a route may be
 _MAX_STEPS = 1_000_000_000
 _MAX_WEIGHT = 1_000.0
 AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
@@ -143,6 +145,11 @@ class TrainingConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     polish: PolishConfig = field(default_factory=PolishConfig)
 
+    def __post_init__(self) -> None:
+        within("seed", self.seed, 0, 2**63 - 1)
+        if not 0 < self.clip_norm < math.inf:
+            raise RecipeError(f"clip_norm is {self.clip_norm}; choose a norm above 0")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -180,6 +187,9 @@ class Recipe:
                 f"specialists lists {len(self.specialists)} names; "
                 f"give from 1 to {_MAX_SPECIALISTS}"
             )
+        unfit = [name for name in self.specialists if name in _NO_NAMES]
+        if unfit:
+            raise RecipeError(f"a specialist is named {unfit[0]!r}, which means something else")
         if len(set(self.expert_names)) != len(self.expert_names):
             raise RecipeError(
                 f"specialists {', '.join(self.specialists)} are not told apart; "

@@ -166,5 +166,7 @@ def score_text(score: dict[str, Any], decimals: int) -> str:
 
 def _short(value: object) -> object:
     if isinstance(value, float | np.floating):
-        return f"{value:.6g}" if np.isfinite(value) else ""
+        if value == round(value, 0):
+            return f"{value:.0f}"
+        return "" if np.isnan(value) else f"{value:.6g}"
     return "" if value is None else value

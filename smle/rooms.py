@@ -10,6 +10,7 @@ from scipy import fft
 
 from smle.audio import find_audio, read
 from smle.errors import AudioError, CorpusError
+from smle.paths import shown
 
 Signal = NDArray[np.float32]
 
@@ -74,9 +75,13 @@ def read_responses(folder: str | Path, *, sample_rate: int = 16000) -> list[Sign
     if not paths:
         raise CorpusError(f"no room responses in {folder}: give a folder of audio files")
     try:
-        return [read(p, sample_rate=sample_rate, mono=True)[0][0] for p in paths]
+        responses = [read(p, sample_rate=sample_rate, mono=True)[0][0] for p in paths]
     except AudioError as error:
         raise CorpusError(str(error)) from None
+    for path, response in zip(paths, responses, strict=True):
+        if not response.any():
+            raise CorpusError(f"{shown(path)}: is silent, and no room; remove it")
+    return responses
 
 
 def _split(response: Signal, sample_rate: int) -> tuple[Signal, Signal, int]:

@@ -82,11 +82,16 @@ class ScoreLog:
             except ValueError:
                 break
             whole += len(line) + 1
+        strange = CorpusError(
+            f"{shown(self.path)}: no log of this kind; give --force to replace it"
+        )
+        if not all(isinstance(entry, dict) for entry in entries):
+            raise strange
         if not entries or entries[0].get("schema") != SCHEMA:
-            raise CorpusError(
-                f"{shown(self.path)}: no log of this kind; give --force to replace it"
-            )
-        before = entries[0]["settings"]
+            raise strange
+        before = entries[0].get("settings")
+        if not isinstance(before, dict):
+            raise strange
         if before != settings:
             differing = [
                 key for key in {**before, **settings} if before.get(key) != settings.get(key)
@@ -96,13 +101,16 @@ class ScoreLog:
                 f"{shown(self.path)} was scored with {key} = {before.get(key)}, not "
                 f"{settings.get(key)}; give --force to start anew, or another --report folder"
             )
+        try:
+            for entry in entries[1:]:
+                fingerprint = entry.pop("files")
+                systems = {name: SystemScores(**own) for name, own in entry["systems"].items()}
+                self._done[entry["name"]] = fingerprint, PairScores(**{**entry, "systems": systems})
+        except (KeyError, TypeError, AttributeError):
+            raise strange from None
         # The end of an interrupted write is cut off, so that the next line starts clean.
         with self.path.open("r+b") as file:
             file.truncate(whole)
-        for entry in entries[1:]:
-            fingerprint = entry.pop("files")
-            systems = {name: SystemScores(**scores) for name, scores in entry["systems"].items()}
-            self._done[entry["name"]] = fingerprint, PairScores(**{**entry, "systems": systems})
 
 
 def _fingerprint(pair: Pair) -> list[list[int]]:

@@ -142,6 +142,19 @@ def run_stage(
     module.load_state_dict(state.best.state_dict())
 
 
+def is_over(folder: Path, name: str, config: StageConfig) -> bool:
+    """Whether a stage's checkpoint is of its last update, or unreadable: then resuming says so."""
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads(file.metadata()["state"])
+            return bool(facts["finished"] or facts["step"] >= config.steps)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return True
+
+
 def learning_rate_at(config: StageConfig, step: int) -> float:
     """Warm up, hold, and fall along a cosine over the last part of the stage.
 

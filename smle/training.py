@@ -28,7 +28,7 @@ from smle.objectives import (
 )
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.spectra import Spectra
-from smle.stage import Objective, Watch, run_stage, save_trunk, trunk_path
+from smle.stage import Objective, Watch, is_over, run_stage, save_trunk, trunk_path
 from smle.training_data import Material, TrainingData
 from smle.weight_shapes import weight_shapes
 from smle.whole_files import write_whole
@@ -37,6 +37,13 @@ Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune", "polish")
 MODEL_FOLDER = "model"
 _CHECKPOINTS = "checkpoints"
+_CHECKPOINTS_OF: dict[Stage, str] = {
+    "generalist": "generalist*",
+    "specialists": "specialist-*",
+    "gate": "gate*",
+    "finetune": "finetune*",
+    "polish": "polish-*",
+}
 _POLISHED_GENERALIST, _POLISHED_SPECIALISTS = "polish-generalist", "polish-specialists"
 
 
@@ -91,6 +98,9 @@ def train(
     if is_main_process():
         run.mkdir(parents=True, exist_ok=True)
         write_whole(run / RECIPE_NAME, text.encode())
+        if start_from is not None and not (run / MODEL_FOLDER / WEIGHTS_NAME).is_file():
+            # A run that is stopped before its first stage is over goes on from the same weights.
+            save_model(mixture, text, run / MODEL_FOLDER)
     wait_for_all()
     trainer = _Trainer(
         mixture, data, run, torch.device(device), resume=resume, watch=watch, listening=listening
@@ -136,8 +146,11 @@ class _Trainer:
         if stage == "polish":
             self._hold_unpolished()
         for make in self._objectives(stage, config):
+            objective = make()
+            if not (self.resume and is_over(self.folder, objective.name, config)):
+                self._forget_after(stage)
             run_stage(
-                make(),
+                objective,
                 config,
                 self.config.clip_norm,
                 self.folder,
@@ -149,6 +162,14 @@ class _Trainer:
             self._average_specialists()
         if stage == "polish":
             self._share_polish()
+
+    def _forget_after(self, stage: Stage) -> None:
+        """Remove what later stages made of weights that are about to change."""
+        if is_main_process():
+            for later in STAGES[STAGES.index(stage) + 1 :]:
+                for path in self.folder.glob(f"{_CHECKPOINTS_OF[later]}.safetensors"):
+                    path.unlink()
+        wait_for_all()
 
     def _average_specialists(self) -> None:
         """Give the specialists, as a stage left them, their share of the generalist."""
@@ -167,7 +188,7 @@ class _Trainer:
         for name, module in modules.items():
             path = trunk_path(self.folder, name)
             if self.resume and path.is_file():
-                module.load_state_dict(load_file(path))
+                module.load_state_dict(_trunk(path, "train the stage before it anew"))
             elif is_main_process():
                 save_trunk(module, self.folder, name)
 
@@ -187,7 +208,7 @@ class _Trainer:
 
     def _keep_share(self, module: nn.Module, name: str) -> dict[str, Tensor]:
         """Give a polished module back a part of what it was before, which is returned."""
-        before = load_file(trunk_path(self.folder, name))
+        before = _trunk(trunk_path(self.folder, name), "train the stage before it anew")
         for key, weight in module.named_parameters():
             before[key] = before[key].to(weight)
             weight.data.lerp_(before[key], 1 - self.config.polish.share)
@@ -249,7 +270,8 @@ class _Trainer:
         if start == "generalist" and self.mixture.generalist is not None:
             specialist.load_state_dict(self.mixture.generalist.state_dict())
         elif start == "trunk":
-            specialist.load_state_dict(_trunk(self.folder))
+            remedy = 'train the generalist first, or write specialists_start = "generalist"'
+            specialist.load_state_dict(_trunk(trunk_path(self.folder, "generalist"), remedy))
         return network_objective(
             f"specialist-{index}",
             specialist,
@@ -260,15 +282,11 @@ class _Trainer:
         )
 
 
-def _trunk(folder: Path) -> dict[str, Tensor]:
-    path = trunk_path(folder, "generalist")
+def _trunk(path: Path, remedy: str) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"{path} cannot be read ({error}); train the generalist first, or write "
-            'specialists_start = "generalist"'
-        ) from None
+        raise ModelError(f"{path} cannot be read ({error}); {remedy}") from None
 
 
 def _check_claim(run: Path, text: str, *, resume: bool) -> None:

@@ -57,6 +57,16 @@ def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
             raise RecipeError(f"[clusters] has no key {key!r}; known keys: {known}")
     if "file" in table:
         clusters = read_clusters(folder / str(table["file"]), k=len(recipe.specialists))
+        if clusters.by == "snr":
+            raise RecipeError(
+                f"clusters.file {table['file']} is by snr, which the model must know as well; "
+                f'write by = "snr" and levels_db = {list(clusters.levels_db)} in place of it'
+            )
+    elif table.get("by") != "snr":
+        raise RecipeError(
+            f'clusters.by is {table.get("by")!r} without a file; write by = "snr" and levels_db, '
+            "or the file that `smle cluster` made"
+        )
     else:
         clusters = Clusters.from_table({"names": recipe.specialists, **table})
     if clusters.by == "snr" and len(clusters.levels_db) != len(recipe.specialists):

@@ -28,7 +28,9 @@ def read_bars(bars: Sequence[str], metrics: Sequence[str]) -> dict[str, float]:
         key: column.name
         for metric in metrics
         for column in METRICS[metric].columns
-        for key in (metric, column.name, column.name.replace("_", "-"))
+        for key in (column.name, column.name.replace("_", "-"), metric)
+        # The name of a metric that gives several figures does not say which of them is meant.
+        if key != metric or len(METRICS[metric].columns) == 1
     }
     found = {}
     for bar in bars:

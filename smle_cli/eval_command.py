@@ -254,7 +254,8 @@ def _matched(
         if enhances:
             noisy = scored
         else:
-            name = scored.resolve().stem
+            place = scored.resolve()
+            name = place.name if place.is_dir() else place.stem
             name = "estimate" if name in (*estimates, "noisy") else name
             if name in estimates:
                 raise click.UsageError(f"the name {name} is for the first folder; use another")

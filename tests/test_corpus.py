@@ -81,6 +81,18 @@ def test_bad_manifest_is_one_line(tmp_path: Path, name: str, text: str, complain
     assert "\n" not in str(raised.value)
 
 
+def test_manifests_as_spreadsheets_save_them(tmp_path: Path) -> None:
+    sf.write(tmp_path / "a.wav", np.zeros(1600), 16_000)
+    (tmp_path / "m.CSV").write_bytes("\ufeffpath,speaker\r\na.wav,Zoë\r\n".encode())
+    assert [u.speaker for u in read_corpus(tmp_path / "m.CSV").utterances] == ["Zoë"]
+    (tmp_path / "latin.csv").write_bytes("path,speaker\na.wav,Zoë\n".encode("latin-1"))
+    with pytest.raises(CorpusError, match="save it as UTF-8"):
+        read_corpus(tmp_path / "latin.csv")
+    (tmp_path / "nan.csv").write_text("path,seconds\na.wav,nan\n")
+    with pytest.raises(CorpusError, match="seconds is 'nan'"):
+        read_corpus(tmp_path / "nan.csv")
+
+
 def test_missing_empty_and_unreadable_corpora(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no corpus at"):
         read_corpus(tmp_path / "gone")

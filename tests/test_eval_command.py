@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import smle
 from smle.audio import write
 from smle_cli.main import exit_code
 from tests.scored_folders import make_folders
@@ -60,6 +61,48 @@ def test_a_report_is_written_once_and_gone_on_with(
     assert "speaker" in summary["conditions"]
     assert run(*arguments, "--force") == 0
     assert json.loads((tmp_path / "r" / "summary.json").read_text())["pairs"]["scored"] == 6
+
+
+def test_two_systems_of_one_name_are_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Path.cwd()
+    name = sorted(path.name for path in Path("clean").iterdir())[0]
+    files = [here / folder / name for folder in ("clean", "noisy", "good")]
+    for head, said in {
+        "clean,noisy,estimate:noisy": "two systems are named 'noisy'",
+        "clean,estimate,estimate:estimate": "two columns are of one system",
+    }.items():
+        (tmp_path / "pairs.csv").write_text(f"{head}\n{','.join(map(str, files))}\n")
+        assert run("--pairs", tmp_path / "pairs.csv", "--metrics", "si-sdr") == 1
+        assert said in capsys.readouterr().err
+
+
+def test_a_folder_with_a_dot_keeps_its_name(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree("good", tmp_path / "tool_v1.2")
+    assert run(tmp_path / "tool_v1.2", "clean", "--metrics", "si-sdr") == 0
+    assert "tool_v1.2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line", ["[1]", '{"schema": "SCHEMA"}', '{"schema": "SCHEMA", "settings": 3}']
+)
+def test_a_strange_log_is_said_to_be_one(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    arguments = ("good", "clean", "--metrics", "si-sdr", "--report", tmp_path / "r")
+    assert run(*arguments) == 0
+    log = tmp_path / "r" / "scores.jsonl"
+    header, *entries = log.read_text().splitlines()
+    schema = json.loads(header)["schema"]
+    for text in (line.replace("SCHEMA", schema) + "\n", header + '\n{"name": "a"}\n'):
+        log.write_text(text)
+        assert run(*arguments, "--resume") == 1
+        assert "give --force" in capsys.readouterr().err
+    log.write_text("\n".join([header, *entries]) + "\n")
+    assert run(*arguments, "--resume") == 0
 
 
 @pytest.mark.parametrize(("bar", "code"), [("si-sdri=10", 0), ("si_sdri_db=15", 1)])
@@ -246,6 +289,31 @@ def test_models_are_run_in_every_way_there_is(
     assert summary["conditions"]["snr_db"][0]["scores"]["routed"]["si_sdr_db"]["count"] == 2
     assert "switches a minute" in out
     assert "MMAC/s" in out
+
+
+def test_a_truth_that_is_told_anew_is_scored_anew(
+    run: Run, model_folder: Path, tmp_path: Path
+) -> None:
+    expert = smle.load(model_folder).expert_names[1]
+    names = [
+        path.relative_to("clean").with_suffix("") for path in sorted(Path("clean").rglob("*.*"))
+    ]
+    rows = "".join(f"{name.as_posix()},{expert}\n" for name in names)
+    (tmp_path / "told.csv").write_text(f"name,expert\n{rows}")
+    arguments = ("noisy", "clean", "--model", model_folder, "--metrics", "si-sdr", "--report")
+    assert run(*arguments, tmp_path / "r") == 0
+    for report, resume in (("r", ["--resume"]), ("fresh", [])):
+        told = ["--conditions", tmp_path / "told.csv"]
+        assert run(*arguments, tmp_path / report, *resume, *told) == 0
+    again, fresh = (
+        json.loads((tmp_path / report / "summary.json").read_text()) for report in ("r", "fresh")
+    )
+    assert again["gates"] == fresh["gates"]
+    oracles = [
+        [system["scores"] for system in told["systems"] if system["kind"] == "oracle"]
+        for told in (again, fresh)
+    ]
+    assert oracles[0] == oracles[1] != []
 
 
 def test_a_report_of_a_changed_model_is_not_gone_on_with(

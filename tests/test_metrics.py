@@ -75,6 +75,14 @@ def test_signals_that_cannot_be_compared_are_named(ratio, estimate, clean, word)
         ratio(estimate, clean)
 
 
+@pytest.mark.parametrize("level", [0.1, 0.3, 1.0, 1e6])
+def test_a_constant_clean_signal_is_silent_whatever_is_left_of_its_mean(level: float) -> None:
+    constant = np.full(1000, level)
+    for estimate in (constant, np.random.default_rng(0).standard_normal(1000)):
+        with pytest.raises(MetricError, match="silent"):
+            si_sdr_db(estimate, constant)
+
+
 def test_sdr_forgives_a_short_filter_and_a_delay_that_si_sdr_does_not() -> None:
     room = np.exp(-np.arange(200) / 30) * np.random.default_rng(0).standard_normal(200)
     reverberant = np.convolve(CLEAN, room)[: CLEAN.size]

@@ -72,6 +72,13 @@ def test_conditions_are_numbers_where_they_look_like_it(tmp_path: Path) -> None:
     assert known.conditions["speaker"] == "ls19"
 
 
+def test_names_of_digits_and_names_within_names_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("name,take,place\nx.1,0007,7\nx,20231115,8\n")
+    found = read_conditions(tmp_path / "c.csv")
+    assert found["x.1"] == {"take": "0007", "place": 7.0}
+    assert found["x"] == {"take": 20231115.0, "place": 8.0}
+
+
 def test_a_pair_without_conditions_is_named(tmp_path: Path) -> None:
     pairs = match_pairs({"e": touch(tmp_path / "e", "a.wav", "b.wav")}, None).pairs
     with pytest.raises(CorpusError, match="1 of 2 pairs; b is missing"):

@@ -122,6 +122,31 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, material, who
         torch.testing.assert_close(resumed[name], weight, atol=1e-5, rtol=1e-4)
 
 
+def test_a_stage_is_made_anew_if_one_before_it_has_changed_the_weights(tmp_path, material):
+    run(tmp_path / "run", material, stages=("finetune",))
+    early = weights(tmp_path / "run" / "model")
+    stages = ("generalist", "specialists", "gate")
+    trained = weights(run(tmp_path / "run", material, stages=stages, resume=True))
+    assert not list((tmp_path / "run" / "checkpoints").glob("finetune*"))
+    final = weights(run(tmp_path / "run", material, resume=True))
+    for name in ("specialists.0.output.bias", "specialists.1.output.bias"):
+        assert torch.dist(final[name], trained[name]) < torch.dist(final[name], early[name])
+
+
+def test_a_run_stopped_at_once_remembers_what_it_began_with(tmp_path, material):
+    start = run(tmp_path / "start", material, stages=("generalist",))
+
+    def stop(_: Progress) -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        run(tmp_path / "cut", material, stages=("gate",), start_from=start, watch=stop)
+    cut = weights(run(tmp_path / "cut", material, stages=("gate",), resume=True))
+    whole = run(tmp_path / "whole", material, stages=("gate",), start_from=start)
+    for name, weight in weights(whole).items():
+        torch.testing.assert_close(cut[name], weight, atol=1e-6, rtol=1e-5)
+
+
 def test_every_stage_changes_what_it_trains_and_nothing_else(tmp_path, material):
     seen: dict[str, dict[str, torch.Tensor]] = {}
     for stage in ("generalist", "specialists", "gate", "finetune"):
@@ -390,6 +415,10 @@ def test_a_start_of_other_shapes_is_refused(tmp_path, material):
         ("steps = 12", "steps = 12\nlearning_rate = -1.0", "learning_rate is -1"),
         ("steps = 12\nbatch_size = 4", "steps = 12\nbatch_size = 0", "batch_size is 0"),
         ("validate_every_steps = 4", "validate_every_steps = 0", "validate_every_steps is 0"),
+        ("[training.gate]", "[training]\nseed = -1\n[training.gate]", "training.seed is -1"),
+        ("[training.gate]", "[training]\nclip_norm = 0\n[training.gate]", "clip_norm is 0"),
+        ('"low", "high"', '"low", "file"', "is named 'file'"),
+        ('by = "snr"\nlevels_db = [0, 10]', 'by = "speaker"', "without a file"),
     ],
 )
 def test_a_stage_that_makes_no_sense_is_refused(tmp_path, material, old, new, complaint):
@@ -400,6 +429,21 @@ def test_a_stage_that_makes_no_sense_is_refused(tmp_path, material, old, new, co
 def test_a_misspelt_key_of_the_clusters_is_refused(tmp_path, material):
     with pytest.raises(RecipeError, match="no key 'levels'"):
         run(tmp_path / "run", material, RECIPE.replace("levels_db", "levels"))
+
+
+def test_levels_stand_in_the_recipe_where_the_model_can_read_them(tmp_path, material):
+    write_clusters(tmp_path / "levels.json", [Clusters("snr", ("a", "b"), levels_db=(0.0, 10.0))])
+    text = RECIPE.replace("levels_db = [0, 10]", 'file = "levels.json"')
+    with pytest.raises(RecipeError, match=re.escape('write by = "snr" and levels_db = [0.0, 10')):
+        run(tmp_path / "run", material, text)
+
+
+def test_a_silent_room_is_refused(tmp_path, material):
+    (tmp_path / "rooms").mkdir()
+    sf.write(tmp_path / "rooms" / "void.wav", np.zeros(800), RATE)
+    rooms = Material(material.speech, material.noise, tmp_path / "rooms")
+    with pytest.raises(CorpusError, match=r"void.wav: is silent"):
+        run(tmp_path / "run", rooms)
 
 
 def test_levels_must_rise(tmp_path, material):
