@@ -95,7 +95,7 @@ def enhance(
 ) -> None:
     """Enhance NOISY, a file or folder, into OUT; - is standard input or output.
 
-    Rate, channels, length, encoding and tags stay as they were, folders keep their tree. Nothing
+    Rate, channels, length, encoding and text tags stay, folders keep their tree. Nothing
     existing is overwritten without --force, and every output appears whole or not at all.
     """
     from smle.file_enhancement import FileOptions
