@@ -23,8 +23,7 @@ from smle.audio_writer import AudioWriter as AudioWriter
 from smle.audio_writer import write as write
 from smle.errors import AudioError
 from smle.formats import CONTAINER_SUFFIXES, UNKNOWN_FROM_BYTES, SequentialFile
-from smle.mp3_frames import count_frames
-from smle.ogg_pages import walk_pages
+from smle.lengths import Length, length_of, truncated
 from smle.paths import find_audio as find_audio
 from smle.paths import shown
 
@@ -40,13 +39,6 @@ BLOCK_FRAMES = 1 << 16
 _PROMISED_AND_HELD = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: *(\d+) \(should be (\d+)\)", re.MULTILINE
 )
-# libsndfile's own for a FLAC that does not say; nobody has recorded for that long.
-_MOST_FRAMES = 1 << 60
-# What encoders put before and behind the sound of an MP3, and its length header leaves out.
-_MP3_PADDING_FRAMES = 4 * 1152
-_OPUS_RATE_HZ = 48_000
-# The first page of an Ogg file ends within seconds; Opus drops a little at the begin.
-_LATEST_FIRST_PAGE_S, _PAGES_TOLERANCE_S = 10.0, 0.25
 
 
 @dataclass(frozen=True)
@@ -85,9 +77,9 @@ class AudioReader:
         self.tags: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._file: Any = _open(self.path)
+        self._file, length = _open(self.path)
         try:
-            self.info = _check(self.path, self._file)
+            self.info = _check(self.path, self._file, length)
             self.tags = self._file.copy_metadata()
         except AudioError:
             self._file.close()
@@ -131,7 +123,7 @@ class AudioReader:
         if done == 0:
             raise AudioError(f"{shown(self.path)}: holds no samples; remove it or record it again")
         if promised is not None and done < promised:
-            raise _truncated(self.path, done, promised, "frames")
+            raise truncated(self.path, done, promised, "frames")
 
 
 def probe(path: str | os.PathLike[str]) -> AudioInfo:
@@ -177,7 +169,7 @@ def read(
     return audio, rate
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> tuple[Any, Length]:
     try:
         mode, size = path.stat().st_mode, path.stat().st_size
         if not stat.S_ISREG(mode):
@@ -186,17 +178,14 @@ def _open(path: Path) -> Any:
         if size == 0:
             raise AudioError(f"{shown(path)}: is empty; copy it again")
         if path.suffix.lower() in CONTAINER_SUFFIXES:
-            from smle.containers import ContainerFile
-
-            return ContainerFile(path)
+            return _through_pyav(path)
         with path.open("rb"):  # for the system's own words: libsndfile only says "System error"
             file = SequentialFile(os.fsencode(path))
-        if not _stops_early(path, file):
-            return file
-        from smle.containers import ContainerFile
-
+        length = length_of(path, file)
+        if length.all_found:
+            return file, length
         file.close()
-        return ContainerFile(path, format=file.format, subtype=file.subtype)
+        return _through_pyav(path, format=file.format, subtype=file.subtype)
     except (OSError, ValueError) as error:
         raise AudioError(f"{shown(path)}: cannot be opened ({_reason(error)})") from error
     except sf.SoundFileError as error:
@@ -206,31 +195,23 @@ def _open(path: Path) -> Any:
         ) from error
 
 
-def _stops_early(path: Path, file: SequentialFile) -> bool:
-    """Whether there is sound behind what libsndfile takes for the end."""
-    if file.subtype == "MPEG_LAYER_III":
-        end: int = file.frames + _MP3_PADDING_FRAMES
-        return count_frames(path).samples > end
-    if file.format != "OGG":
-        return False
-    return walk_pages(path).chained
+def _through_pyav(path: Path, **names: str) -> tuple[Any, Length]:
+    from smle.containers import ContainerFile
+
+    file = ContainerFile(path, **names)
+    return file, Length(file.frames, exact=False)
 
 
-def _length(path: Path, file: Any) -> tuple[int, bool]:
-    """Frames of a file, and whether they are known exactly."""
-    if isinstance(file, SequentialFile) and file.subtype == "MPEG_LAYER_III":
-        counted = count_frames(path)
-        return (file.frames, True) if counted.stated else (counted.samples, False)
-    if file.frames > _MOST_FRAMES:
-        return max(1, path.stat().st_size // file.channels), False
-    return file.frames, isinstance(file, SequentialFile)
-
-
-def _check(path: Path, file: Any) -> AudioInfo:
-    frames, exact = _length(path, file)
-    info = AudioInfo(path, file.samplerate, file.channels, frames, file.format, file.subtype, exact)
-    if info.format == "OGG" and exact:
-        _check_pages(info)
+def _check(path: Path, file: Any, length: Length) -> AudioInfo:
+    info = AudioInfo(
+        path,
+        file.samplerate,
+        file.channels,
+        length.frames,
+        file.format,
+        file.subtype,
+        length.exact,
+    )
     if info.frames == 0:
         raise AudioError(f"{shown(path)}: holds no samples; remove it or record it again")
     if not MIN_SAMPLE_RATE <= info.sample_rate <= MAX_SAMPLE_RATE:
@@ -244,31 +225,8 @@ def _check(path: Path, file: Any) -> AudioInfo:
         )
     for promised, held in _PROMISED_AND_HELD.findall(file.extra_info):
         if int(held) < int(promised) < UNKNOWN_FROM_BYTES:
-            raise _truncated(path, int(held), int(promised), "bytes")
+            raise truncated(path, int(held), int(promised), "bytes")
     return info
-
-
-def _check_pages(info: AudioInfo) -> None:
-    """Compare what libsndfile found of an Ogg file with what its pages promise."""
-    pages = walk_pages(info.path)
-    if pages.torn:
-        raise AudioError(
-            f"{shown(info.path)}: truncated: its last page is cut off; "
-            "copy it again or re-encode it"
-        )
-    rate = _OPUS_RATE_HZ if info.subtype == "OPUS" else info.sample_rate
-    # A stream that was recorded from its middle counts from elsewhere.
-    from_begin = pages.first_granule < _LATEST_FIRST_PAGE_S * rate
-    promised = int((pages.granule / rate - _PAGES_TOLERANCE_S) * info.sample_rate)
-    if from_begin and info.frames < promised:
-        raise _truncated(info.path, info.frames, promised, "frames")
-
-
-def _truncated(path: Path, held: int, promised: int, what: str) -> AudioError:
-    return AudioError(
-        f"{shown(path)}: truncated: {held} of {promised} {what} are there; "
-        "copy it again or re-encode it"
-    )
 
 
 def _check_samples(path: Path, block: NDArray[np.float32], start: int, rate: int) -> None:
