@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -160,7 +161,8 @@ class ReportFile:
             if error is None:
                 raise self._failed(cause) from cause
         finally:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what it still holds will not be missed
+                self._file.close()
             self._part.unlink(missing_ok=True)
 
     def _write(self, text: str) -> None:
