@@ -17,6 +17,8 @@ Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 
 _NORM_FLOOR = np.float32(1e-5)
+# The bands of one signal, where ranges of them have weights of their own.
+_FEW_ROWS = 20
 # An array, for that is what NumPy would make of a number in every call.
 _HALF = np.array(0.5, np.float32)
 
@@ -62,16 +64,17 @@ class RangeLinear:
     """
 
     def __init__(self, weights: Weights, *names: str) -> None:
-        self._weight = np.stack([weights[f"{name}.weight"] for name in names])
-        self._bias = np.stack([weights[f"{name}.bias"] for name in names])[..., None]
+        self._weight = _OfRanges([weights[f"{name}.weight"] for name in names])
+        self._bias = _OfRanges([weights[f"{name}.bias"][:, None] for name in names])
 
     def __call__(self, x: Array) -> Array:
         """(frames, inputs, rows) to (frames, outputs, rows)."""
         frames, _, rows = x.shape
-        product = np.empty((frames, self._weight.shape[1], rows), np.float32)
-        by_range = _by_range(product, len(self._weight))
-        np.matmul(self._weight, _by_range(x, len(self._weight)), by_range)
-        by_range += self._bias
+        weight, bias = self._weight.for_rows(rows), self._bias.for_rows(rows)
+        product = np.empty((frames, weight.shape[1], rows), np.float32)
+        by_range = _by_range(product, len(weight))
+        np.matmul(weight, _by_range(x, len(weight)), by_range)
+        by_range += bias
         return product
 
 
@@ -85,7 +88,7 @@ class Lstm:
     """
 
     def __init__(self, weights: Weights, *names: str, index: int = 0) -> None:
-        self._weight = np.stack([self._joint(weights, name, index) for name in names])
+        self._weight = _OfRanges([self._joint(weights, name, index) for name in names])
 
     @staticmethod
     def _joint(weights: Weights, name: str, index: int) -> Array:
@@ -117,7 +120,7 @@ class Lstm:
         given[0, inputs:-1] = hidden
         given[:, -1] = 1
         followed = given[1:, inputs:-1]
-        weight, cell = self._weight, cell.copy()
+        weight, cell = self._weight.for_rows(rows), cell.copy()
         # The loop's only arrays; the rest of it are views of them.
         values, squashed = np.empty((4 * size, rows), np.float32), np.empty_like(cell)
         gates, (enter, keep, leave, let_in) = values[: 3 * size], values.reshape(4, size, rows)
@@ -258,6 +261,30 @@ def softmax(x: NDArray[np.floating]) -> NDArray[np.floating]:
     odds = np.exp(x - x.max(-1, keepdims=True))
     shares: NDArray[np.floating] = odds / odds.sum(-1, keepdims=True)
     return shares
+
+
+class _OfRanges:
+    """What belongs to each range of rows.
+
+    Args:
+        each: Of each range an array, all of one shape.
+    """
+
+    def __init__(self, each: list[Array]) -> None:
+        self._each = np.stack(each)
+        self._repeated: dict[int, Array] = {}
+
+    def for_rows(self, rows: int) -> Array:
+        """The arrays, one for each range; or one for each row where rows are few.
+
+        BLAS multiplies a matrix with two or four columns more slowly than with as many vectors.
+        """
+        ranges = len(self._each)
+        if ranges == 1 or not ranges < rows <= _FEW_ROWS:
+            return self._each
+        if rows not in self._repeated:
+            self._repeated[rows] = np.repeat(self._each, rows // ranges, 0)
+        return self._repeated[rows]
 
 
 def _by_range(x: Array, ranges: int) -> Array:
