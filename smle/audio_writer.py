@@ -32,9 +32,8 @@ PART_SUFFIX = ".smle-part"
 _INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _INTEGER_BITS |= {"ULAW": 16, "ALAW": 16}
 _SOFTWARE_MARK = " (libsndfile-"
-_RF64_AUTO_DOWNGRADE = (
-    0x1210  # SFC_RF64_AUTO_DOWNGRADE in sndfile.h, for which soundfile has no name
-)
+# SFC_RF64_AUTO_DOWNGRADE in sndfile.h; soundfile has no name for it.
+_RF64_AUTO_DOWNGRADE = 0x1210
 
 
 class AudioWriter:

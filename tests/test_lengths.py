@@ -5,16 +5,20 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-from smle.audio import probe, read, write
+from smle import audio_writer
+from smle.audio import AudioWriter, probe, read, write
 from smle.errors import AudioError
+from smle.formats import Target, container_for, target_for
 from smle.mp3_frames import count_frames
 from smle.ogg_pages import walk_pages
+from smle.pipes import PipeFormat, read_wav_header, wav_header
 
 RATE = 44_100
 MP3_FRAME = 1152
@@ -170,3 +174,37 @@ def test_a_wav_written_before_its_end_was_known(tmp_path: Path, size: int) -> No
     struct.pack_into("<I", data, data.index(b"data") + 4, size)
     (tmp_path / "a.wav").write_bytes(data)
     np.testing.assert_array_equal(read(tmp_path / "a.wav")[0], expected)
+
+
+@pytest.mark.parametrize("size", [0x7FFF0000, 0x7FFFF000, 0x7FFFFF00, 0x80000000, 0xFFFFFFFF])
+def test_a_pipe_that_does_not_know_its_end_goes_on_to_it(size: int) -> None:
+    header = bytearray(wav_header(PipeFormat(16_000, 1, "PCM_16", 100)))
+    struct.pack_into("<I", header, len(header) - 4, size)
+    assert read_wav_header(BytesIO(header)).frames is None  # type: ignore[arg-type]
+
+
+def test_what_may_pass_4_gib_is_a_plain_wav_if_it_does_not(tmp_path: Path) -> None:
+    assert container_for(Target("WAV", "PCM_16", ".wav"), None, 1) == "RF64"
+    assert container_for(Target("FLAC", "PCM_16", ".flac"), None, 1) == "FLAC"
+    with AudioWriter(tmp_path / "a.wav", RATE, 1, format="RF64", subtype="PCM_16") as writer:
+        writer.write(noise())
+    assert (tmp_path / "a.wav").read_bytes()[:4] == b"RIFF"
+    assert probe(tmp_path / "a.wav").frames == noise().shape[1]
+
+
+@pytest.mark.parametrize("format", ["AIFF", "AU", "WAV"])
+def test_more_than_a_format_can_hold_is_refused_before_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    monkeypatch.setattr(audio_writer, "MOST_BYTES", 2 * noise().shape[1])
+    writer = AudioWriter(tmp_path / "a", RATE, 1, format=format, subtype="PCM_16")
+    with pytest.raises(AudioError, match="passes 4 GiB"), writer:
+        writer.write(noise())
+        writer.write(noise()[:, :1])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("subtype", ["ALAC_20", "ALAC_24", "ALAC_32"])
+def test_lossless_sound_keeps_more_than_16_bits(subtype: str) -> None:
+    assert target_for("CAF", subtype).subtype == "PCM_24"
+    assert target_for("CAF", subtype, wanted="flac").subtype == "PCM_24"
