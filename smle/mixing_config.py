@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from smle.config import within
 from smle.errors import RecipeError
 
 
@@ -74,6 +75,10 @@ class MixingConfig:
             value = getattr(self, field.name)
             if isinstance(value, tuple) and field.name != "band_limits_hz" and value[0] > value[1]:
                 raise RecipeError(f"{field.name} is {list(value)}; lower end first")
+        for name, (least, most) in _LIMITS.items():
+            for value in getattr(self, name):
+                within(name, value, least, most)
+        within("equalise_db", self.equalise_db, 0.0, 60.0)
         for pair in (("babble", "synthetic"), ("noise_only", "clean_only")):
             if sum(getattr(self, name) for name in pair) > 1:
                 raise RecipeError(f"{pair[0]} plus {pair[1]} is above 1; lower one")
@@ -83,16 +88,24 @@ class MixingConfig:
             )
         if not 0.1 <= self.segment_s <= 60:
             raise RecipeError(f"segment_s is {self.segment_s}; choose 0.1 to 60 seconds")
-        if self.pause_s[0] < 0 or self.speed_range[0] <= 0 or self.babble_talkers[0] < 1:
+        if self.pause_s[0] < 0 or self.babble_talkers[0] < 1:
             raise RecipeError(
-                "pause_s, speed_range or babble_talkers starts too low; "
-                "use pauses from 0 s, speeds above 0, and 1 talker or more"
+                "pause_s or babble_talkers starts too low; use pauses from 0 s, and 1 talker or more"
             )
         if self.band_limit and (not self.band_limits_hz or min(self.band_limits_hz) <= 0):
             raise RecipeError("band_limits_hz needs positive frequencies; add some")
 
 
 _MOST_ROOMS = 1_000
+# Beyond these a mixture is no sound, or powers do not fit into single precision.
+_LIMITS = {
+    "snr_db": (-100.0, 100.0),
+    "level_dbfs": (-120.0, 0.0),
+    "second_noise_db": (-100.0, 100.0),
+    "clip_db": (0.0, 60.0),
+    "speed_range": (0.25, 4.0),
+    "room_late_gain": (0.0, 10.0),
+}
 _PROBABILITIES = (
     "pause",
     "speed",

@@ -418,6 +418,9 @@ def test_a_start_of_other_shapes_is_refused(tmp_path, material):
         ("[training.gate]", "[training]\nseed = -1\n[training.gate]", "training.seed is -1"),
         ("[training.gate]", "[training]\nclip_norm = 0\n[training.gate]", "clip_norm is 0"),
         ('"low", "high"', '"low", "file"', "is named 'file'"),
+        ("segment_s = 0.5", "segment_s = 0.5\nsnr_db = [-7000, 9]", "mixing.snr_db is -7000"),
+        ("segment_s = 0.5", "segment_s = 0.5\nequalise_db = 1e6", "mixing.equalise_db is 1000000"),
+        ("segment_s = 0.5", "segment_s = 0.5\nspeed_range = [0.0, 1.0]", "mixing.speed_range is 0"),
         ('by = "snr"\nlevels_db = [0, 10]', 'by = "speaker"', "without a file"),
     ],
 )
