@@ -90,7 +90,8 @@ class MixingConfig:
             raise RecipeError(f"segment_s is {self.segment_s}; choose 0.1 to 60 seconds")
         if self.pause_s[0] < 0 or self.babble_talkers[0] < 1:
             raise RecipeError(
-                "pause_s or babble_talkers starts too low; use pauses from 0 s, and 1 talker or more"
+                "pause_s or babble_talkers starts too low; "
+                "use pauses from 0 s, and 1 talker or more"
             )
         if self.band_limit and (not self.band_limits_hz or min(self.band_limits_hz) <= 0):
             raise RecipeError("band_limits_hz needs positive frequencies; add some")
