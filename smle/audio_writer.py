@@ -99,6 +99,13 @@ class AudioWriter:
                 )
                 if self.format == "RF64":
                     _become_wav_if_short(self._file)
+            for name, text in self.tags.items():
+                # libsndfile signs the software tag itself, each time anew.
+                text = text.split(_SOFTWARE_MARK)[0]
+                # What a format does not take as a tag is no reason to lose the sound.
+                with contextlib.suppress(sf.SoundFileError):
+                    if text:
+                        setattr(self._file, name, text)
         except (sf.SoundFileError, ValueError, TypeError) as error:
             self._discard()
             raise AudioError(
@@ -108,13 +115,6 @@ class AudioWriter:
         except KeyboardInterrupt:
             self._discard()
             raise
-        for name, text in self.tags.items():
-            # libsndfile signs the software tag itself, each time anew.
-            text = text.split(_SOFTWARE_MARK)[0]
-            # What a format does not take as a tag is no reason to lose the sound.
-            with contextlib.suppress(sf.SoundFileError):
-                if text:
-                    setattr(self._file, name, text)
         return self
 
     def write(self, block: NDArray[np.float32]) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from smle import audio_writer
-from smle.audio import AudioWriter
+from smle.audio import AudioWriter, write
+from smle.formats import SequentialFile
 from smle_cli.interrupts import hear_interrupts
 from smle_cli.pair_progress import PairProgress
 
@@ -37,6 +39,20 @@ def test_an_interrupt_within_a_callback_is_heard(
     writer = AudioWriter(tmp_path / "out", 16_000, 1, format=format, subtype="PCM_16")
     with pytest.raises(KeyboardInterrupt), writer:
         writer.write(np.zeros((1, 100_000), np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_while_tags_are_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: SequentialFile, name: str, value: object) -> None:
+        if name == "title":
+            raise KeyboardInterrupt
+        sf.SoundFile.__setattr__(self, name, value)
+
+    monkeypatch.setattr(SequentialFile, "__setattr__", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.flac", np.zeros((1, 100), np.float32), 16_000, tags={"title": "A"})
     assert list(tmp_path.iterdir()) == []
 
 
