@@ -13,12 +13,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from smle.bands import N_BANDS
+
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 
 _NORM_FLOOR = np.float32(1e-5)
-# The bands of one signal, where ranges of them have weights of their own.
-_FEW_ROWS = 20
 # An array, for that is what NumPy would make of a number in every call.
 _HALF = np.array(0.5, np.float32)
 
@@ -275,12 +275,12 @@ class _OfRanges:
         self._repeated: dict[int, Array] = {}
 
     def for_rows(self, rows: int) -> Array:
-        """The arrays, one for each range; or one for each row where rows are few.
+        """The arrays, one for each range; or one for each row where these are one signal's bands.
 
         BLAS multiplies a matrix with two or four columns more slowly than with as many vectors.
         """
         ranges = len(self._each)
-        if ranges == 1 or not ranges < rows <= _FEW_ROWS:
+        if ranges == 1 or not ranges < rows <= N_BANDS:
             return self._each
         if rows not in self._repeated:
             self._repeated[rows] = np.repeat(self._each, rows // ranges, 0)

@@ -7,7 +7,7 @@ import csv
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from io import StringIO
 from pathlib import Path
@@ -111,15 +111,13 @@ class ReportFile:
             self._file = open(self._part, "w", encoding="utf-8", newline="", opener=open_held)
         except OSError as error:
             raise self._failed(error) from error
-        text = StringIO(newline="")
         if self.kind == "json":
             head = json.dumps(self.facts, indent=1).removesuffix("\n}")
-            text.write(f'{head},\n "files": [')
+            self._write(f'{head},\n "files": [')
         elif self.kind == "jsonl":
-            text.write(json.dumps(self.facts) + "\n")
+            self._write(json.dumps(self.facts) + "\n")
         else:
-            csv.DictWriter(text, _COLUMNS).writeheader()
-        self._write(text.getvalue())
+            self._write(_csv_line(_COLUMNS))
         return self
 
     def add(self, report: FileReport) -> None:
@@ -133,9 +131,7 @@ class ReportFile:
                 else value
                 for name, value in record.items()
             }
-            text = StringIO(newline="")
-            csv.DictWriter(text, _COLUMNS, extrasaction="ignore").writerow(record)
-            self._write(text.getvalue())
+            self._write(_csv_line(record[name] for name in _COLUMNS))
         else:
             comma = "," if self._count and self.kind == "json" else ""
             start = "\n  " if self.kind == "json" else ""
@@ -168,16 +164,19 @@ class ReportFile:
     def _write(self, text: str) -> None:
         if self._error is None:
             try:
-                self._put(text)
+                self._file.write(text)
+                self._file.flush()
             except OSError as error:
                 self._error = error
 
-    def _put(self, text: str) -> None:
-        self._file.write(text)
-        self._file.flush()
-
     def _failed(self, error: OSError) -> AudioError:
         return AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})")
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    text = StringIO(newline="")
+    csv.writer(text).writerow(values)
+    return text.getvalue()
 
 
 _COLUMNS = [item.name for item in fields(FileReport) if item.name != "segments"]

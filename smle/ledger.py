@@ -22,6 +22,13 @@ from smle.paths import shown
 
 LEDGER_NAME = ".smle-ledger.jsonl"
 State = Literal["absent", "done", "ours", "foreign"]
+_RECORD = {
+    "key": str,
+    "input_digest": str,
+    "input_mtime_ns": int,
+    "output_bytes": int,
+    "report": dict,
+}
 
 
 def digest_of(path: Path) -> str:
@@ -151,16 +158,9 @@ def _is_entry(entry: Any) -> bool:
     """Whether a line is one of ours: a claim, or a whole record."""
     if not isinstance(entry, dict) or not isinstance(entry.get("output"), str):
         return False
-    record = {
-        "key": str,
-        "input_digest": str,
-        "input_mtime_ns": int,
-        "output_bytes": int,
-        "report": dict,
-    }
     if "report" not in entry:
         return True
-    return all(isinstance(entry.get(name), kind) for name, kind in record.items())
+    return all(isinstance(entry.get(name), kind) for name, kind in _RECORD.items())
 
 
 def _same_input(path: Path, entry: dict[str, Any]) -> bool:

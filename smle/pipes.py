@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smle.audio import MAX_ABSOLUTE_SAMPLE, MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from smle.errors import AudioError
-from smle.formats import UNKNOWN_FROM_BYTES
+from smle.formats import UNKNOWN_FROM_BYTES, frame_bytes
 
 UNKNOWN_BYTES = 0xFFFF_FFFF
 """What a WAV header says where nobody knows the length yet."""
@@ -63,7 +63,7 @@ class PipeFormat:
     @property
     def frame_bytes(self) -> int:
         """Bytes of one sample of every channel."""
-        return self.channels * _CODES[self.subtype][1] // 8
+        return frame_bytes(self.subtype, self.channels)
 
 
 def read_wav_header(pipe: RawIOBase) -> PipeFormat:

@@ -37,8 +37,8 @@ Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune", "polish")
 MODEL_FOLDER = "model"
 _CHECKPOINTS = "checkpoints"
+# Of every stage that comes after another.
 _CHECKPOINTS_OF: dict[Stage, str] = {
-    "generalist": "generalist*",
     "specialists": "specialist-*",
     "gate": "gate*",
     "finetune": "finetune*",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
 import shutil
@@ -469,10 +468,10 @@ def test_a_disk_too_full_for_the_report_loses_no_file(
     capsys: pytest.CaptureFixture[str],
     suffix: str,
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(*_: object) -> int:
+        return os.open("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr("smle.file_report.ReportFile._put", full)
+    monkeypatch.setattr("smle.file_report.open_held", full)
     report = tmp_path / f"all.{suffix}"
     assert run(noisy, tmp_path / "out", "--report", report) == 3
     said = capsys.readouterr().err

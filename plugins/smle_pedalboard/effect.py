@@ -154,8 +154,10 @@ class SparseExpertEnhancer:
         """
         with locked([self]):
             stream, heard = self._stream, self._heard
-        if stream is None or heard is None:
-            return None if stream is None else stream.routing
+        if stream is None:
+            return None
+        if heard is None:
+            return stream.routing
         return stream.routing_of(range(heard[0]), heard[1])
 
     def process(
