@@ -4,41 +4,95 @@ from __future__ import annotations
 
 import numpy as np
 
-from smle.array_spectral import Array, Spectrum, power_of
+from smle.array_spectral import Array, ArrayRunningMean, Spectrum, power_of
 
 # The bins whose gain those above follow: fricatives reach there, voiced speech hardly does.
 _GUIDE_HZ = (6_000.0, 7_600.0)
+_BAND_HZ = 1_000.0
+# Noise is what is left over this long while the guide keeps less than half of the magnitude ...
+_NOISE_S = 2.0
+_MOSTLY_NOISE = 0.5
+# ... smoothed, so that a minimum is not just a gap between two of its peaks, ...
+_SMOOTHING_S = 0.05
+# ... and this times that minimum covers most of what steady noise does.
+_NOISE_FACTOR = 3.0
 _SILENCE = np.float32(1e-30)
 
 
-def fit_mask(mask: Array, spectrum: Spectrum, hz_per_bin: float) -> Array:
-    """Cut or extend a mask to the bins of a spectrum.
+class HighBands:
+    """Cuts or extends masks to the bins of a spectrum, frame after frame.
 
-    If there are bins that the model does not hear, one gain per frame is used from 7.6 kHz on: the
-    power that the mask keeps of the bins below, so that an "s" passes whole and noise up there goes
-    when the noise below it goes.
+    If there are bins that the model does not hear, no gain from 7.6 kHz on is more than the power
+    that the mask keeps of the bins below, so that an "s" passes and noise up there goes when the
+    noise below it goes. Nor is it more, in bands of about 1 kHz, than what three times the noise
+    leaves of a band's power: hiss does not come back with an "s" that is no louder up there. The
+    noise of a band is the least power of the last two seconds while the guide kept less than half;
+    where it kept more throughout, as in clean speech, none is known and nothing is taken away.
 
     Args:
-        mask: (rows, frames, model bins).
-        spectrum: The noisy spectrum (rows, frames, bins).
+        bins: Bins of the spectra.
         hz_per_bin: Spacing of bins in Hz.
+        hop_s: Seconds from frame to frame.
+        rows: How many signals run side by side.
 
-    Returns:
-        The mask (rows, frames, bins).
-
-    >>> mask = fit_mask(np.full((1, 2, 257), 0.5), np.ones((1, 2, 769), complex), 31.25)
+    >>> high_bands = HighBands(769, 31.25, 0.016, rows=1)
+    >>> mask = high_bands(np.full((1, 2, 257), 0.5), np.ones((1, 2, 769), complex))
     >>> mask.shape, bool((mask == 0.5).all())
     ((1, 2, 769), True)
     """
-    known, wanted = mask.shape[-1], spectrum.shape[-1]
-    if wanted <= known:
-        return mask[..., :wanted]
-    low, high = (round(hz / hz_per_bin) for hz in _GUIDE_HZ)
-    power = power_of(spectrum[..., low:high])
-    kept = (np.square(mask[..., low:high]) * power).sum(-1)
-    gain = np.sqrt(np.minimum(kept / np.maximum(power.sum(-1), _SILENCE), 1.0))
-    # The model's last bins are poorly known: few recordings that it was trained on reach them.
-    fitted = np.empty(spectrum.shape, np.float32)
-    fitted[..., :high] = mask[..., :high]
-    fitted[..., high:] = gain[..., None]
-    return fitted
+
+    def __init__(self, bins: int, hz_per_bin: float, hop_s: float, rows: int) -> None:
+        self._low, self._high = (round(hz / hz_per_bin) for hz in _GUIDE_HZ)
+        wide = max(bins - self._high, 1)
+        bands = max(round(wide * hz_per_bin / _BAND_HZ), 1)
+        edges = np.arange(bands + 1) * wide // bands
+        self._starts, self._widths = edges[:-1], np.diff(edges)
+        self._smoothing = ArrayRunningMean(_SMOOTHING_S / hop_s)
+        self._smoothed = self._smoothing.start(rows, bands)
+        self._past = np.full((rows, round(_NOISE_S / hop_s), bands), np.inf, np.float32)
+
+    def __call__(self, mask: Array, spectrum: Spectrum) -> Array:
+        """Fit the masks of more frames.
+
+        Args:
+            mask: (rows, frames, model bins).
+            spectrum: The noisy spectrum (rows, frames, bins).
+
+        Returns:
+            The mask (rows, frames, bins).
+        """
+        known, wanted = mask.shape[-1], spectrum.shape[-1]
+        if wanted <= known:
+            return mask[..., :wanted]
+        guide = power_of(spectrum[..., self._low : self._high])
+        kept = (np.square(mask[..., self._low : self._high]) * guide).sum(-1)
+        gain = np.sqrt(np.minimum(kept / np.maximum(guide.sum(-1), _SILENCE), 1.0))[..., None]
+        power = np.add.reduceat(power_of(spectrum[..., self._high :]), self._starts, axis=-1)
+        power /= self._widths  # (rows, frames, bands)
+        noise = _NOISE_FACTOR * self._noise(power, gain < _MOSTLY_NOISE)
+        gains = np.sqrt(np.maximum(1 - noise / np.maximum(power, _SILENCE), 0))
+        # The model's last bins are poorly known: few recordings that it was trained on reach them.
+        fitted = np.empty(spectrum.shape, np.float32)
+        fitted[..., : self._high] = mask[..., : self._high]
+        fitted[..., self._high :] = np.repeat(np.minimum(gain, gains), self._widths, -1)
+        return fitted
+
+    def _noise(self, power: Array, is_noise: Array) -> Array:
+        """The noise of each band and frame (rows, frames, bands), zero where none is known."""
+        smoothed, self._smoothed = self._smoothing(power, self._smoothed)
+        heard = np.where(is_noise, smoothed, np.float32(np.inf))
+        heard = np.concatenate([self._past, heard], 1)
+        frames, kept = power.shape[1], self._past.shape[1]
+        self._past = heard[:, frames:]
+        least = _sliding_minimum(heard, kept + 1)
+        return np.where(np.isfinite(least), least, np.float32(0))
+
+
+def _sliding_minimum(values: Array, count: int) -> Array:
+    """The least of each frame and the `count` - 1 before it, which the first ones lack."""
+    covered = 1
+    while covered < count:
+        step = min(covered, count - covered)
+        values = np.minimum(values[:, step:], values[:, :-step])
+        covered += step
+    return values

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from smle.array_mixture import ArrayMixture
 from smle.array_spectral import ArrayFeatures, ArrayStft
-from smle.bandwidth import fit_mask
+from smle.bandwidth import HighBands
 from smle.errors import AudioError
 from smle.masking import Route, RoutedMasker
 from smle.one_thread import one_thread
@@ -116,6 +116,8 @@ class Stream:
         """Forget everything that was heard."""
         self._masker = RoutedMasker(self._mixture, self._rows, self._experts, self._hop_s)
         self._level = self._features.start(self._rows)
+        bins, hz_per_bin = self._stft.n_fft // 2 + 1, self.sample_rate / self._stft.n_fft
+        self._high_bands = HighBands(bins, hz_per_bin, self._hop_s, self._rows)
         self._tail = self._stft.empty_tail(self._rows)
         self._waiting = np.zeros((self._rows, self._stft.overlap), np.float32)
         # Each frame finishes the hop at its begin, so the first hops are the zeros before the
@@ -170,9 +172,7 @@ class Stream:
     def _enhance(self, signal: Signal) -> Signal:
         spectrum = self._stft.analyse(signal)  # (rows, frames, bins)
         features, self._level = self._features(spectrum, self._level)
-        mask = self._masker(features)
-        hz_per_bin = self.sample_rate / self._stft.n_fft
-        mask = fit_mask(mask, spectrum, hz_per_bin)
+        mask = self._high_bands(self._masker(features), spectrum)
         floor = self._glide(spectrum.shape[1])
         if floor is not None:
             mask = floor + (1 - floor) * mask

@@ -57,6 +57,22 @@ def test_noise_above_8_khz_goes_with_the_noise_below(enhancer):
     assert 20 * np.log10(np.sqrt((above**2).mean())) < -15
 
 
+def test_hiss_above_speech_does_not_come_back_with_it(enhancer):
+    import soxr
+
+    rate, length = 48_000, 4 * 48_000
+    noisy, _ = mixed(6.0, 5)
+    white = np.fft.rfft(0.02 * np.random.default_rng(2).standard_normal(length))
+    hertz = np.fft.rfftfreq(length, 1 / rate)
+    hiss = np.fft.irfft(white * (hertz > 12_000)).astype(np.float32)
+    speech = soxr.resample(noisy, 16_000, rate)
+    speech = np.pad(speech, (0, max(0, length - speech.size)))[:length]
+    left = np.fft.rfft(enhancer(speech + hiss, rate)[rate:])
+    above = np.fft.rfftfreq(length - rate, 1 / rate) > 12_500
+    left_of_hiss = np.fft.irfft(left * above)
+    assert 20 * np.log10(left_of_hiss.std() / hiss.std()) < -12
+
+
 def test_a_rate_that_is_not_a_multiple_gives_nearly_what_its_neighbour_gives(enhancer):
     import soxr
 

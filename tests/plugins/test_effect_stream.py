@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from smle.bandwidth import fit_mask
+from smle.bandwidth import HighBands
 from smle.config import GateConfig, NetworkConfig, RoutingConfig
 from smle.enhancer import Enhancer
 from smle.errors import AudioError
@@ -110,7 +110,8 @@ def test_the_stream_is_the_textbook_transform(
     with torch.inference_mode():
         heard, _ = features(spectrum, features.start(2))
         mask = expert(heard, expert.start(2))[0].numpy()
-        fitted = torch.from_numpy(fit_mask(mask, spectrum.numpy(), rate / stft.n_fft))
+        high_bands = HighBands(spectrum.shape[2], rate / stft.n_fft, stft.hop_length / rate, rows=2)
+        fitted = torch.from_numpy(high_bands(mask, spectrum.numpy()))
         signal, _ = stft.synthesise(fitted * spectrum, stft.empty_tail(2))
     expected = signal.numpy()[:, stft.overlap :][:, : audio.shape[1]]
     effect = SparseExpertEnhancer(enhancer, route="high")
