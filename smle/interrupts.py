@@ -1,4 +1,4 @@
-"""Ctrl-C at a time when Python can hear it."""
+"""Ctrl-C, or a polite request to end, at a time when Python can hear it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -29,16 +31,20 @@ def hold_interrupts() -> Iterator[None]:
     still here
     interrupted
     """
-    before = signal.getsignal(signal.SIGINT)
-    # Only the main thread hears signals; where they are ignored, nothing can be lost.
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
+    # Only the main thread hears signals; where none is raised as an exception, nothing can be lost.
+    before = {
+        number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))
+    }
+    if not before or threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    for number in before:
+        signal.signal(number, lambda number, frame: held.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if held:
-            before(*held[0])
+            before[held[0][0]](*held[0])

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from smle_cli.interrupts import hear_interrupts
+from smle_cli.interrupts import exit_code_of_interrupt, hear_interrupts
 
-DONE, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, NOTHING_DONE, USAGE, SOME_FAILED = 0, 1, 2, 3
 
 
 class FilesFailedError(Exception):
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     _fill_closed()
     _keep_stderr()
     code = exit_code(arguments)
-    if code == INTERRUPTED:
+    if code > SOME_FAILED:
         # All is tidied up; whoever interrupts will not wait for libraries to say farewell.
         sys.stdout.flush()
         os._exit(code)
@@ -115,7 +115,8 @@ def exit_code(arguments: list[str] | None = None) -> int:
         arguments: Without the program's name; None takes the process's own.
 
     Returns:
-        0 all done, 1 nothing could be done, 2 wrong usage, 3 some files failed, 130 interrupted.
+        0 all done, 1 nothing could be done, 2 wrong usage, 3 some files failed, 130 interrupted,
+        143 asked to end.
     """
     from smle.errors import SmleError
 
@@ -127,7 +128,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         return _say(error.format_message(), NOTHING_DONE)
     except (click.Abort, KeyboardInterrupt):
-        return _say("interrupted; finished files are whole", INTERRUPTED)
+        return _say("interrupted; finished files are whole", exit_code_of_interrupt())
     except FilesFailedError as error:
         return SOME_FAILED if error.succeeded else NOTHING_DONE
     except SmleError as error:

@@ -14,6 +14,7 @@ import soundfile as sf
 from smle import audio_writer
 from smle.audio import AudioWriter, write
 from smle.formats import SequentialFile
+from smle.interrupts import SIGNALS
 from smle_cli.interrupts import hear_interrupts
 from smle_cli.pair_progress import PairProgress
 
@@ -60,7 +61,7 @@ def test_an_interrupt_that_a_library_swallowed_ends_the_run_at_the_next_pair(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     progress = PairProgress(None, 2)
     try:
         hear_interrupts()
@@ -72,4 +73,5 @@ def test_an_interrupt_that_a_library_swallowed_ends_the_run_at_the_next_pair(
         hear_interrupts()
         progress.advance()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -190,15 +190,19 @@ def test_a_terminal_gets_a_bar_and_colours_only_if_it_wants_them(
 def test_an_interrupt_ends_it_at_once_and_leaves_nothing_half_done(
     many: Path, uninterrupted: Path, tmp_path: Path, model_folder: Path
 ) -> None:
-    for jobs in (1, 2):
-        out = tmp_path / f"out{jobs}"
+    # A terminal tells everybody; who runs services tells everybody, or the first process alone.
+    cases = [(1, os.killpg, signal.SIGINT), (2, os.killpg, signal.SIGINT)]
+    cases += [(1, os.kill, signal.SIGTERM), (2, os.kill, signal.SIGTERM)]
+    cases += [(2, os.killpg, signal.SIGTERM)]
+    for number, (jobs, send, what) in enumerate(cases):
+        out = tmp_path / f"out{number}"
         process = start(
             *("enhance", "--model", model_folder, "-j", jobs, many, out), start_new_session=True
         )
         wait_for_outputs(out, 20)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everybody
+        send(process.pid, what)
         _, err = process.communicate()
-        assert process.returncode == 130, err
+        assert process.returncode == 128 + what, err
         assert err.splitlines()[-1] == b"smle: interrupted; finished files are whole"
         assert b"Traceback" not in err
         whole = outputs(uninterrupted)
