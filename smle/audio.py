@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from smle.audio_writer import AudioWriter as AudioWriter
 from smle.audio_writer import write as write
 from smle.errors import AudioError
-from smle.formats import CONTAINER_SUFFIXES, UNKNOWN_FROM_BYTES, SequentialFile
+from smle.formats import CONTAINER_SUFFIXES, UNKNOWN_FROM_BYTES, WAV_FORMATS, SequentialFile
 from smle.lengths import Length, length_of, truncated
 from smle.paths import find_audio as find_audio
 from smle.paths import shown
+from smle.wav_chunks import read_chunks
 
 MIN_SAMPLE_RATE = 4_000
 MAX_SAMPLE_RATE = 384_000
@@ -65,6 +66,7 @@ class AudioReader:
     Attributes:
         info: What the header says.
         tags: Title, artist and the like, as far as the format keeps them.
+        chunks: Of a WAV file: time codes, cue points and the like, see `read_chunks`.
 
     Raises:
         AudioError: On entering, if the file cannot be opened; from `blocks`, if it is damaged,
@@ -75,12 +77,15 @@ class AudioReader:
         self.path = Path(path)
         self.info: AudioInfo
         self.tags: dict[str, str] = {}
+        self.chunks = b""
 
     def __enter__(self) -> Self:
         self._file, length = _open(self.path)
         try:
             self.info = _check(self.path, self._file, length)
             self.tags = self._file.copy_metadata()
+            if self.info.format in WAV_FORMATS:
+                self.chunks = read_chunks(self.path)
         except AudioError:
             self._file.close()
             raise

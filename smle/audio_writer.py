@@ -19,6 +19,7 @@ from smle.errors import AudioError
 from smle.formats import (
     LIMITED_FORMATS,
     MOST_BYTES,
+    WAV_FORMATS,
     SequentialFile,
     format_of,
     frame_bytes,
@@ -27,6 +28,7 @@ from smle.formats import (
 from smle.interrupts import hold_interrupts
 from smle.locks import lock, open_held
 from smle.paths import shown
+from smle.wav_chunks import append_chunks
 
 PART_SUFFIX = ".smle-part"
 _INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -49,6 +51,7 @@ class AudioWriter:
         format: As libsndfile names it.
         subtype: As libsndfile names it.
         tags: Title, artist and the like, as `AudioReader.tags`.
+        chunks: What else a WAV file is to hold, as `AudioReader.chunks`; other formats leave it.
         overwrite: Replace a file of that name; otherwise an existing one is an error.
 
     Attributes:
@@ -67,6 +70,7 @@ class AudioWriter:
         format: str,
         subtype: str,
         tags: Mapping[str, str] | None = None,
+        chunks: bytes = b"",
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
@@ -75,6 +79,7 @@ class AudioWriter:
         self.format = format
         self.subtype = subtype
         self.tags = dict(tags or {})
+        self.chunks = chunks if format in WAV_FORMATS else b""
         self.overwrite = overwrite
         self.clipped = 0
         self._bytes = 0
@@ -157,6 +162,8 @@ class AudioWriter:
                 self._file.close()
             if self._stream.error is not None:
                 raise self._stream.error
+            if self.chunks:
+                self._stream.append_chunks(self.chunks)
             self._stream.sync()
             self._commit()
             _sync_folder(self.path.parent)
@@ -272,6 +279,11 @@ class _PartFile:
         except OSError as error:
             self.error = self.error or error
         return done
+
+    def append_chunks(self, chunks: bytes) -> None:
+        # The same open file: closing another would let go of the lock.
+        with open(self._file.fileno(), "r+b", closefd=False) as file:
+            append_chunks(file, chunks)
 
     def sync(self) -> None:
         os.fsync(self._file.fileno())

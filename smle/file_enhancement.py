@@ -90,7 +90,8 @@ def enhance_files(
                 else:
                     noisy = np.concatenate(list(reader.blocks()), axis=1)
                     elapsed_s = time.perf_counter() - start
-                    small.append(_Small(job, info, reader.tags, noisy, elapsed_s))
+                    beside = _Beside(reader.tags, reader.chunks)
+                    small.append(_Small(job, info, beside, noisy, elapsed_s))
         except (SmleError, OSError, RuntimeError, MemoryError) as error:
             reports[job] = failed(job, error, time.perf_counter() - start)
     for batch in _batches(small):
@@ -121,10 +122,18 @@ def failed(job: Job, error: Exception, elapsed_s: float = 0.0) -> FileReport:
 
 
 @dataclass(frozen=True)
+class _Beside:
+    """What a file holds beside its sound."""
+
+    tags: dict[str, str]
+    chunks: bytes
+
+
+@dataclass(frozen=True)
 class _Small:
     job: Job
     info: AudioInfo
-    tags: dict[str, str]
+    beside: _Beside
     noisy: Signal
     read_s: float
 
@@ -180,7 +189,7 @@ def _batch(
         start = time.perf_counter()
         meter = LevelMeter(small.info.sample_rate)
         try:
-            with _writer(small.job, small.info, small.tags, options) as writer:
+            with _writer(small.job, small.info, small.beside, options) as writer:
                 _take(small.noisy, result.audio, options, meter, writer)
         except (SmleError, OSError) as error:
             reports[small.job] = failed(small.job, error, time.perf_counter() - start)
@@ -208,7 +217,7 @@ def _stream(
     )
     blocks = reader.blocks(round(BLOCK_S * info.sample_rate))
     frames = 0
-    with _writer(job, info, reader.tags, options) as writer:
+    with _writer(job, info, _Beside(reader.tags, reader.chunks), options) as writer:
         for noisy, estimate in aligned(stream, blocks, info.channels):
             _take(noisy, estimate, options, meter, writer)
             frames += noisy.shape[1]
@@ -217,7 +226,7 @@ def _stream(
     return _report(enhancer, job, info, frames, writer, meter, stream.routing, elapsed_s)
 
 
-def _writer(job: Job, info: AudioInfo, tags: dict[str, str], options: FileOptions) -> AudioWriter:
+def _writer(job: Job, info: AudioInfo, beside: _Beside, options: FileOptions) -> AudioWriter:
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -231,7 +240,8 @@ def _writer(job: Job, info: AudioInfo, tags: dict[str, str], options: FileOption
         info.channels,
         format=container_for(target, info.frames, info.channels),
         subtype=target.subtype,
-        tags=tags,
+        tags=beside.tags,
+        chunks=beside.chunks,
         overwrite=options.overwrite,
     )
 

@@ -52,6 +52,9 @@ _NEAREST_DEPTH = {
 UNKNOWN_FROM_BYTES = 0x7FFF_0000
 """So much data, or more, is what a WAV header claims that was written before the end was known."""
 
+WAV_FORMATS = frozenset(("WAV", "WAVEX", "RF64"))
+"""These hold the same chunks beside the sound."""
+
 LIMITED_FORMATS = frozenset(("WAV", "WAVEX", "AIFF", "AU"))
 MOST_BYTES = 2**32 - 2**20
 """Of sound in these: their headers count bytes in 32 bits."""
