@@ -115,7 +115,8 @@ def test_a_full_disk_while_they_are_written_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(file: object, chunks: bytes) -> None:
-        append_chunks(Path("/dev/full").open("r+b", buffering=0), chunks)
+        with Path("/dev/full").open("r+b", buffering=0) as disk:
+            append_chunks(disk, chunks)
 
     monkeypatch.setattr(audio_writer, "append_chunks", full)
     broadcast_wave(tmp_path / "a.wav")
