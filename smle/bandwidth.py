@@ -14,6 +14,8 @@ _NOISE_S = 2.0
 _MOSTLY_NOISE = 0.5
 # ... smoothed, so that a minimum is not just a gap between two of its peaks, ...
 _SMOOTHING_S = 0.05
+# (whose first values are those of a frame or two, or of windows that begin before the signal)
+_SETTLING_S = 0.1
 # ... and this times that minimum covers most of what steady noise does.
 _NOISE_FACTOR = 3.0
 _SILENCE = np.float32(1e-30)
@@ -48,6 +50,7 @@ class HighBands:
         edges = np.arange(bands + 1) * wide // bands
         self._starts, self._widths = edges[:-1], np.diff(edges)
         self._smoothing = ArrayRunningMean(_SMOOTHING_S / hop_s)
+        self._settling_frames = round(_SETTLING_S / hop_s)
         self._smoothed = self._smoothing.start(rows, bands)
         self._past = np.full((rows, round(_NOISE_S / hop_s), bands), np.inf, np.float32)
 
@@ -79,8 +82,10 @@ class HighBands:
 
     def _noise(self, power: Array, is_noise: Array) -> Array:
         """The noise of each band and frame (rows, frames, bands), zero where none is known."""
+        frame = self._smoothed.frames + np.arange(power.shape[1])[:, None]
         smoothed, self._smoothed = self._smoothing(power, self._smoothed)
-        heard = np.where(is_noise, smoothed, np.float32(np.inf))
+        is_settled = frame >= self._settling_frames
+        heard = np.where(is_noise & is_settled, smoothed, np.float32(np.inf))
         heard = np.concatenate([self._past, heard], 1)
         frames, kept = power.shape[1], self._past.shape[1]
         self._past = heard[:, frames:]
