@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smle.array_spectral import Array, ArrayRunningMean, Spectrum, power_of
 
@@ -80,7 +81,7 @@ class HighBands:
         fitted[..., self._high :] = np.repeat(np.minimum(gain, gains), self._widths, -1)
         return fitted
 
-    def _noise(self, power: Array, is_noise: Array) -> Array:
+    def _noise(self, power: Array, is_noise: NDArray[np.bool_]) -> Array:
         """The noise of each band and frame (rows, frames, bands), zero where none is known."""
         frame = self._smoothed.frames + np.arange(power.shape[1])[:, None]
         smoothed, self._smoothed = self._smoothing(power, self._smoothed)
