@@ -30,15 +30,17 @@ class Group:
     files: NDArray[np.intp]
 
 
-def group_by(values: Sequence[Condition | None]) -> list[Group]:
+def group_by(values: Sequence[Condition | None], *, in_db: bool = False) -> list[Group]:
     """Group files by one condition.
 
-    Words and up to 12 different numbers are taken as they are. More numbers, and numbers that
-    differ on every file, are rounded to 5 when they span more than 10 (levels in dB); otherwise
-    more numbers are cut into quarters of the files.
+    Words and up to 12 different numbers are taken as they are. More levels in dB, and levels that
+    differ on every file, are rounded to 5 when they span more than 10. Otherwise more numbers are
+    taken as they are if each stands for two files or more on average, or else are cut into quarters
+    of the files.
 
     Args:
         values: The condition of each file; None where it is unknown.
+        in_db: Whether numbers are levels in dB.
 
     Returns:
         Groups in rising order, words by the alphabet; none if grouping would say nothing:
@@ -49,7 +51,8 @@ def group_by(values: Sequence[Condition | None]) -> list[Group]:
     """
     known = [value for value in values if value is not None]
     if known and all(isinstance(value, float) for value in known):
-        groups = _numbers(np.array([np.nan if v is None else v for v in values], np.float64))
+        numbers = np.array([np.nan if v is None else v for v in values], np.float64)
+        groups = _numbers(numbers, in_db=in_db)
     else:
         words = sorted({str(value) for value in known})
         groups = [
@@ -61,11 +64,12 @@ def group_by(values: Sequence[Condition | None]) -> list[Group]:
     return groups
 
 
-def _numbers(numbers: NDArray[np.float64]) -> list[Group]:
+def _numbers(numbers: NDArray[np.float64], *, in_db: bool) -> list[Group]:
     finite = numbers[np.isfinite(numbers)]
     levels = np.unique(finite)
-    is_wide = bool(finite.size) and finite.max() - finite.min() > 2 * _STEP_DB
-    if levels.size <= _FEW_VALUES and not (is_wide and levels.size == finite.size):
+    is_wide = in_db and bool(finite.size) and finite.max() - finite.min() > 2 * _STEP_DB
+    is_few = levels.size <= _FEW_VALUES and not (is_wide and levels.size == finite.size)
+    if is_few or (not is_wide and finite.size >= 2 * levels.size):
         return [
             Group(f"{level:.15g}", float(level), np.flatnonzero(numbers == level))
             for level in levels

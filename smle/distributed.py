@@ -11,11 +11,48 @@ import torch
 from torch import distributed as dist
 from torch import nn
 
+from smle.errors import ModelError
 
-def join_processes() -> None:
-    """Join the group that torchrun announces in the environment, if there is one."""
+
+def own_device(name: str) -> torch.device:
+    """The device of this process: of the processes on one machine each has a GPU of its own.
+
+    Args:
+        name: "cpu", "cuda" (of several GPUs, the one whose turn it is), "cuda:1", "mps".
+
+    >>> own_device("cuda:1")
+    device(type='cuda', index=1)
+    """
+    device = torch.device(name)
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device
+
+
+def join_processes(device: torch.device) -> None:
+    """Join the group that torchrun announces in the environment, if there is one.
+
+    Args:
+        device: Where gradients will be, of this process.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+
+def check_shares(batch_size: int, stage: str) -> None:
+    """Refuse processes that cannot share a batch evenly: their gradients weigh alike.
+
+    Raises:
+        ModelError: If the batch is no multiple of the processes.
+    """
+    world = dist.get_world_size() if dist.is_initialized() else 1
+    if batch_size % world:
+        raise ModelError(
+            f"{world} processes cannot share the {batch_size} mixtures of an update of {stage}; "
+            f"start as many as divide {batch_size}"
+        )
 
 
 def share_of(batch_size: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from smle.array_layers import softmax
 from smle.clusters import UNKNOWN, Clusters
 from smle.errors import CorpusError
-from smle.metrics import si_sdr_db
+from smle.metrics import MetricError, si_sdr_db
 from smle.mixing import snr_db_of
 from smle.model_digest import model_digest
 from smle.model_folders import read_bundled_recipe
@@ -156,8 +157,10 @@ class ModelSystems:
         if truth is not None:
             found["oracle"] = SystemEstimate(experts[truth], {"expert": truth})
         if clean is not None:
-            best = _best(recipe.specialists, experts, clean)
-            found["best"] = SystemEstimate(experts[best], {"expert": best})
+            # Nobody is the best where SI-SDR says nothing: the clean signal is silent.
+            with suppress(MetricError):
+                best = _best(recipe.specialists, experts, clean)
+                found["best"] = SystemEstimate(experts[best], {"expert": best})
         return found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from smle.errors import CorpusError
@@ -13,12 +15,20 @@ from smle.paths import shown
 
 ESTIMATE = "estimate"
 
+# Names, even where all of them are made of digits.
+_WORDS = frozenset(("expert", "gender", "noise", "speaker"))
+_NUMBER = re.compile(
+    r"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf(?:inity)?)\s*", re.IGNORECASE
+)
+_LEADING_ZERO = re.compile(r"0\d")
+
 
 def read_pairs(path: Path) -> tuple[Pair, ...]:
     """Read a list of pairs.
 
     Columns: `clean`, `noisy`, `estimate` (or `estimate:NAME` for several systems) hold paths,
-    relative to the list's folder; `name` is optional; every other column is a condition.
+    relative to the list's folder; `name` is optional; every other column is a condition, as
+    `read_conditions` takes them.
 
     Args:
         path: A .csv, .jsonl or .json file.
@@ -30,7 +40,9 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
         CorpusError: If the list cannot be read, names nothing to score, or names one pair twice.
     """
     pairs: dict[str, Pair] = {}
-    for row in _rows(path):
+    rows = list(_rows(path))
+    numbers = _numbers(rows)
+    for row in rows:
         files = {
             key: path.parent / str(value)
             for key, value in row.items()
@@ -52,11 +64,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
         name = str(row.get("name") or Path(str(row[named[0]])).with_suffix("").as_posix())
         if name in pairs:
             raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; rename one")
-        conditions = {
-            key: _condition(value)
-            for key, value in row.items()
-            if key != "name" and key not in files and value not in (None, "")
-        }
+        conditions = _conditions(row, numbers, {"name", *files})
         pairs[name] = Pair(name, systems, files.get("clean"), files.get("noisy"), conditions)
     expected = {frozenset(pair.estimates) | _roles(pair) for pair in pairs.values()}
     if len(expected) > 1:
@@ -71,7 +79,9 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
 
     Args:
         path: A .csv, .jsonl or .json file with a column `name`, the pair's relative path with or
-            without extension; every other column is a condition, numbers where all of it is.
+            without extension. Every other column is a condition: numbers where all of it is and
+            none begins with a zero too many, else words; `expert`, `gender`, `noise` and `speaker`
+            always are words. What is empty, or no finite number among numbers, is unknown.
 
     Returns:
         Conditions by the pair's name without extension.
@@ -81,17 +91,15 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
     """
     found: dict[str, dict[str, Condition]] = {}
     shorter: dict[str, dict[str, Condition]] = {}
-    for row in _rows(path):
+    rows = list(_rows(path))
+    numbers = _numbers(rows)
+    for row in rows:
         if not row.get("name"):
             raise CorpusError(
                 f"{shown(path)}: no column `name` among {', '.join(row)}; "
                 "it holds each pair's path without extension"
             )
-        conditions = {
-            key: _condition(value)
-            for key, value in row.items()
-            if key != "name" and value not in (None, "")
-        }
+        conditions = _conditions(row, numbers, {"name"})
         name = str(row["name"])
         if found.get(name, conditions) != conditions:
             raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; remove one")
@@ -131,14 +139,32 @@ def _roles(pair: Pair) -> frozenset[str]:
     return frozenset(f":{role}" for role in ("clean", "noisy") if getattr(pair, role) is not None)
 
 
-def _condition(value: object) -> Condition:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return str(value)
+def _numbers(rows: Sequence[Mapping[str, object]]) -> set[str]:
+    """The columns that hold nothing but numbers."""
+    columns = {key for row in rows for key in row}
+    return {
+        key
+        for key in columns - _WORDS
+        if all(_is_number(row[key]) for row in rows if row.get(key) not in (None, ""))
+    }
+
+
+def _is_number(value: object) -> bool:
     if isinstance(value, str):
-        if value[:1] == "0" and value[1:2].isdigit():
-            return value  # a name that happens to be all digits
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return float(value)
+        return bool(_NUMBER.fullmatch(value)) and not _LEADING_ZERO.match(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _conditions(
+    row: Mapping[str, object], numbers: Set[str], others: Set[str]
+) -> dict[str, Condition]:
+    known = {
+        key: value for key, value in row.items() if key not in others and value not in (None, "")
+    }
+    found: dict[str, Condition] = {}
+    for key, value in known.items():
+        if key not in numbers:
+            found[key] = str(value)
+        elif math.isfinite(number := float(str(value))):
+            found[key] = number
+    return found

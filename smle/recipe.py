@@ -94,8 +94,8 @@ class PolishConfig(StageConfig):
         specialists: "routed" if each learns on the mixtures that the gate sends to it, a batch for
             each in every update; "shared" if they take over what the generalist's weights change
             by, which networks of one trunk may.
-        share: Share of the polished weights that networks keep; the rest are those with which the
-            rate began to fall. The mean sounds nearly as good and stays closer to the clean signal.
+        share: Share of the polished weights that networks keep; the rest are those before the
+            polish. The mean sounds nearly as good and stays closer to the clean signal.
         loudness_weight: Of the loudness that PESQ compares, beside intelligibility and ratings;
             more of it gains PESQ and loses DNSMOS.
     """

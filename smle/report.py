@@ -105,7 +105,11 @@ def summary_markdown(summary: dict[str, Any]) -> str:
             [
                 system["name"],
                 *(
-                    score_text(system["scores"][column["name"]], column["decimals"])
+                    score_text(
+                        system["scores"][column["name"]],
+                        column["decimals"],
+                        summary["pairs"]["scored"],
+                    )
                     for column in columns
                 ),
             ]
@@ -122,7 +126,9 @@ def summary_markdown(summary: dict[str, Any]) -> str:
                 [group["label"], str(group["count"])]
                 + [
                     score_text(
-                        group["scores"][system["name"]][columns[0]["name"]], columns[0]["decimals"]
+                        group["scores"][system["name"]][columns[0]["name"]],
+                        columns[0]["decimals"],
+                        group["count"],
                     )
                     for system in summary["systems"]
                 ]
@@ -150,18 +156,23 @@ def _titled(column: dict[str, Any]) -> str:
     return f"{column['label']} ({column['unit']})" if column["unit"] else str(column["label"])
 
 
-def score_text(score: dict[str, Any], decimals: int) -> str:
-    """A summary's score as text: its mean, and its interval where there is one.
+def score_text(score: dict[str, Any], decimals: int, files: int) -> str:
+    """A summary's score as text: its mean, its interval where there is one, and of how many files.
 
-    >>> score_text({"mean": 9.14, "low": 8.26, "high": 10.03}, 1)
+    Args:
+        score: Of the summary.
+        decimals: To show.
+        files: How many there are; a mean over fewer says so.
+
+    >>> score_text({"mean": 9.14, "low": 8.26, "high": 10.03, "count": 9}, 1, files=9)
     '9.1 [8.3, 10.0]'
     """
     if score["mean"] is None:
         return "-"
-    mean = f"{score['mean']:z.{decimals}f}"
-    if score["low"] is None:
-        return mean
-    return f"{mean} [{score['low']:z.{decimals}f}, {score['high']:z.{decimals}f}]"
+    text = f"{score['mean']:z.{decimals}f}"
+    if score["low"] is not None:
+        text += f" [{score['low']:z.{decimals}f}, {score['high']:z.{decimals}f}]"
+    return text if score["count"] == files else f"{text} ({score['count']} files)"
 
 
 def _short(value: object) -> object:

@@ -57,7 +57,7 @@ class SystemEstimate:
 
 
 Enhance = Callable[[Audio, int, Pair, Audio | None], Mapping[str, SystemEstimate]]
-"""From noisy (channels, time), rate, pair and clean to what each system makes of it."""
+"""From noisy (channels, time), rate, pair and clean in time with it to each system's estimate."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ def score_pair(pair: Pair, rule: ScoringRule, enhance: Enhance | None = None) ->
         except SmleError as error:
             estimates[system] = error
     if enhance is not None and noisy is not None and rate is not None:
-        estimates.update(enhance(noisy, rate, pair, clean))
+        # Only for who is oracle and best: what is scored is put in time below.
+        heard = None if clean is None else _delayed(clean, noisy_delay)
+        estimates.update(enhance(noisy, rate, pair, heard))
     reference = next((signal for signal in (clean, noisy) if signal is not None), None)
     if reference is None:
         usable = [found.audio for found in estimates.values() if isinstance(found, SystemEstimate)]
@@ -153,6 +155,10 @@ def _delay(signal: Audio, clean: Audio, rate: int, rule: ScoringRule) -> int:
     if len(signal) != len(clean):
         return 0
     return delay_samples(signal, clean, round(rule.max_delay_s * rate))
+
+
+def _delayed(signal: Audio, samples: int) -> Audio:
+    return np.pad(signal, ((0, 0), (samples, 0))) if samples > 0 else signal[:, -samples:]
 
 
 def _input_snr_db(

@@ -20,7 +20,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from smle.dataset import Batch
-from smle.distributed import average_gradients, is_main_process
+from smle.distributed import average_gradients, is_main_process, wait_for_all
 from smle.errors import ModelError
 from smle.optimisers import optimisers_for
 from smle.recipe import StageConfig
@@ -95,7 +95,8 @@ def run_stage(
         resume: Go on from that checkpoint if it is there.
         watch: Told after every update.
 
-    The weights with which the decay of the learning rate begins are left in `trunk_path`.
+    The weights with which the decay of the learning rate begins, the last ones if it never does,
+    are left in `trunk_path`.
 
     Raises:
         ModelError: If the checkpoint to resume from is broken, or the loss is not finite.
@@ -106,6 +107,8 @@ def run_stage(
     path = folder / f"{objective.name}.safetensors"
     if resume and path.is_file():
         state.load(path)
+    elif is_main_process():
+        trunk_path(folder, objective.name).unlink(missing_ok=True)
     saved_at = time.monotonic()
     batches = objective.batches(state.step)
     while state.step < config.steps and not state.finished:
@@ -114,7 +117,7 @@ def run_stage(
             for group in optimiser.param_groups:
                 group["lr"] = rate
         if state.step == decay_begins(config) and is_main_process():
-            save_trunk(module, folder, objective.name)
+            save_weights(module, trunk_path(folder, objective.name))
         module.train()
         loss, extras = objective.loss(module, next(batches), state.step)
         if not torch.isfinite(loss):
@@ -139,6 +142,9 @@ def run_stage(
         if is_main_process() and (due or score is not None):
             state.save(path)
             saved_at = time.monotonic()
+    if is_main_process() and not trunk_path(folder, objective.name).is_file():
+        save_weights(module, trunk_path(folder, objective.name))
+    wait_for_all()
     module.load_state_dict(state.best.state_dict())
 
 
@@ -178,9 +184,8 @@ def trunk_path(folder: Path, name: str) -> Path:
     return folder / f"{name}-trunk.safetensors"
 
 
-def save_trunk(module: nn.Module, folder: Path, name: str) -> None:
-    """Write a module's weights to the `trunk_path` of a stage."""
-    path = trunk_path(folder, name)
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write a module's weights to a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {key: tensor.detach().cpu() for key, tensor in module.state_dict().items()}
     write_whole(path, serialise(tensors))
@@ -252,7 +257,8 @@ class _StageState:
         except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(
-                f"{path} cannot be resumed ({reason}); remove it to begin the stage anew"
+                f"{path} cannot be resumed ({reason}); remove it to begin the stage again, "
+                "from the weights in RUN/model"
             ) from None
         self.step, self.best_step = facts["step"], facts["best_step"]
         self.best_score, self.finished = facts["best_score"], facts["finished"]

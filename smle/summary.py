@@ -110,7 +110,8 @@ def _conditions(table: ScoreTable, seed: int, resamples: int) -> dict[str, list[
     found = {}
     for name, values in {**table.conditions, **_clusters(table)}.items():
         groups = []
-        for group in group_by(values):
+        in_db = any(hint in name.lower() for hint in ("db", "snr"))
+        for group in group_by(values, in_db=in_db):
             part = table.values[group.files]
             flat = summarise(part.reshape(len(part), -1), seed=seed, resamples=resamples)
             keys = [(s, c.name) for s in table.systems for c in table.columns]

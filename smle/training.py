@@ -15,7 +15,13 @@ from torch import Tensor, nn
 
 from smle.checkpoint import load_model, save_model
 from smle.dataset import MixtureDataset
-from smle.distributed import is_main_process, join_processes, wait_for_all
+from smle.distributed import (
+    check_shares,
+    is_main_process,
+    join_processes,
+    own_device,
+    wait_for_all,
+)
 from smle.errors import ModelError
 from smle.listening_loss import ListeningLoss
 from smle.mixture import Mixture
@@ -28,7 +34,7 @@ from smle.objectives import (
 )
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.spectra import Spectra
-from smle.stage import Objective, Watch, is_over, run_stage, save_trunk, trunk_path
+from smle.stage import Objective, Watch, is_over, run_stage, save_weights, trunk_path
 from smle.training_data import Material, TrainingData
 from smle.weight_shapes import weight_shapes
 from smle.whole_files import write_whole
@@ -44,6 +50,7 @@ _CHECKPOINTS_OF: dict[Stage, str] = {
     "finetune": "finetune*",
     "polish": "polish-*",
 }
+_TRAIN_ANEW = "train the stage before it anew"
 _POLISHED_GENERALIST, _POLISHED_SPECIALISTS = "polish-generalist", "polish-specialists"
 
 
@@ -67,7 +74,7 @@ def train(
         stages: Which stages to run, in this order; stages of 0 steps are skipped.
         resume: Go on where this run stopped.
         start_from: A model folder of the same networks to begin with, in place of fresh weights.
-        device: "cpu", "cuda", "cuda:1", "mps".
+        device: "cpu", "cuda" (a GPU for each process), "cuda:1", "mps".
         watch: Told after every update.
 
     Returns:
@@ -77,7 +84,7 @@ def train(
         RecipeError: If the recipe is wrong or does not fit the clusters.
         CorpusError: If the material cannot be used.
         ModelError: If the run exists and `resume` is not asked for, or was of another recipe, or a
-            package is missing.
+            package is missing, or the processes cannot share a batch evenly.
     """
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_text(encoding="utf-8")
@@ -85,12 +92,15 @@ def train(
     if "polish" in stages and recipe.training.polish.steps:
         # Now, so that what it lacks shows before hours of training.
         weight = recipe.training.polish.loudness_weight
-        listening = ListeningLoss(torch.device(device), weight)
-    join_processes()
+        listening = ListeningLoss(own_device(device), weight)
+    join_processes(own_device(device))
+    for stage in stages:
+        if getattr(recipe.training, stage).steps:
+            check_shares(getattr(recipe.training, stage).batch_size, stage)
     if is_main_process():
         _check_claim(run, text, resume=resume)
     torch.manual_seed(recipe.training.seed)
-    mixture = _initial_mixture(recipe, run, start_from).to(device)
+    mixture = _initial_mixture(recipe, run, start_from).to(own_device(device))
     data = TrainingData(recipe, material, recipe_path.parent)
     if set(stages) - {"generalist"}:
         data.check_clusters()
@@ -103,7 +113,7 @@ def train(
             save_model(mixture, text, run / MODEL_FOLDER)
     wait_for_all()
     trainer = _Trainer(
-        mixture, data, run, torch.device(device), resume=resume, watch=watch, listening=listening
+        mixture, data, run, own_device(device), resume=resume, watch=watch, listening=listening
     )
     for stage in stages:
         trainer.run(stage)
@@ -186,11 +196,15 @@ class _Trainer:
         if self.mixture.generalist is not None:
             modules[_POLISHED_GENERALIST] = self.mixture.generalist
         for name, module in modules.items():
-            path = trunk_path(self.folder, name)
+            path = self._unpolished_path(name)
             if self.resume and path.is_file():
-                module.load_state_dict(_trunk(path, "train the stage before it anew"))
+                module.load_state_dict(_weights(path, _TRAIN_ANEW))
             elif is_main_process():
-                save_trunk(module, self.folder, name)
+                save_weights(module, path)
+        wait_for_all()
+
+    def _unpolished_path(self, name: str) -> Path:
+        return self.folder / f"{name}-before.safetensors"
 
     def _share_polish(self) -> None:
         """Let all networks have their share of what the polish changed."""
@@ -208,7 +222,7 @@ class _Trainer:
 
     def _keep_share(self, module: nn.Module, name: str) -> dict[str, Tensor]:
         """Give a polished module back a part of what it was before, which is returned."""
-        before = _trunk(trunk_path(self.folder, name), "train the stage before it anew")
+        before = _weights(self._unpolished_path(name), _TRAIN_ANEW)
         for key, weight in module.named_parameters():
             before[key] = before[key].to(weight)
             weight.data.lerp_(before[key], 1 - self.config.polish.share)
@@ -271,7 +285,7 @@ class _Trainer:
             specialist.load_state_dict(self.mixture.generalist.state_dict())
         elif start == "trunk":
             remedy = 'train the generalist first, or write specialists_start = "generalist"'
-            specialist.load_state_dict(_trunk(trunk_path(self.folder, "generalist"), remedy))
+            specialist.load_state_dict(_weights(trunk_path(self.folder, "generalist"), remedy))
         return network_objective(
             f"specialist-{index}",
             specialist,
@@ -282,7 +296,7 @@ class _Trainer:
         )
 
 
-def _trunk(path: Path, remedy: str) -> dict[str, Tensor]:
+def _weights(path: Path, remedy: str) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

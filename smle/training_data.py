@@ -48,7 +48,7 @@ def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
 
     Raises:
         RecipeError: If there are not as many clusters as specialists, or the table says something
-            unknown.
+            unknown, or something else than the file.
     """
     table = recipe.clusters
     for key in table:
@@ -61,6 +61,17 @@ def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
             raise RecipeError(
                 f"clusters.file {table['file']} is by snr, which the model must know as well; "
                 f'write by = "snr" and levels_db = {list(clusters.levels_db)} in place of it'
+            )
+        if table.get("by", clusters.by) != clusters.by:
+            raise RecipeError(
+                f"clusters.by is {table['by']!r}, but clusters.file {table['file']} is by "
+                f"{clusters.by}; write by = {clusters.by!r}"
+            )
+        names = clusters.names
+        if names != recipe.specialists and set(names) == set(recipe.specialists):
+            raise RecipeError(
+                f"specialists stand in another order than their clusters in {table['file']}; "
+                f"write specialists = {list(names)}"
             )
     elif table.get("by") != "snr":
         raise RecipeError(

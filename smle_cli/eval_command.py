@@ -256,7 +256,7 @@ def _matched(
         else:
             place = scored.resolve()
             name = place.name if place.is_dir() else place.stem
-            name = "estimate" if name in (*estimates, "noisy") else name
+            name = "estimate" if name in (*estimates, "noisy", "clean") else name
             if name in estimates:
                 raise click.UsageError(f"the name {name} is for the first folder; use another")
             estimates = {name: scored, **estimates}
@@ -270,7 +270,7 @@ def _matched(
 def _estimates(systems: tuple[str, ...], *, enhances: bool) -> dict[str, Path]:
     from smle.systems import KINDS
 
-    taken = {"noisy", *(KINDS if enhances else ())}
+    taken = {"noisy", "clean", *(KINDS if enhances else ())}
     estimates: dict[str, Path] = {}
     for system in systems:
         name, separator, place = system.partition("=")

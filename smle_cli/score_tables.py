@@ -60,7 +60,10 @@ def _systems(summary: dict[str, Any]) -> Table:
             table.add_column(heading, justify="right")
     for system, cost in zip(summary["systems"], costs, strict=True):
         cells = [
-            score_text(system["scores"][column["name"]], column["decimals"]) for column in columns
+            score_text(
+                system["scores"][column["name"]], column["decimals"], summary["pairs"]["scored"]
+            )
+            for column in columns
         ]
         if has_cost:
             cells += [
@@ -80,7 +83,9 @@ def _by_condition(summary: dict[str, Any], name: str, column: dict[str, Any]) ->
         table.add_column(_text(group["label"]), justify="right")
     for system in summary["systems"]:
         cells = [
-            score_text(group["scores"][system["name"]][column["name"]], column["decimals"])
+            score_text(
+                group["scores"][system["name"]][column["name"]], column["decimals"], group["count"]
+            )
             for group in groups
         ]
         table.add_row(_text(system["name"]), *map(_text, cells))

@@ -59,7 +59,7 @@ def train(
     CORPUS holds the folders speech and noise, and perhaps rooms (or rir); where these hold a folder
     train, that one is taken.
     """
-    from smle.distributed import is_main_process, join_processes
+    from smle.distributed import is_main_process, join_processes, own_device
     from smle.training import STAGES as ALL_STAGES
     from smle.training import train as train_model
     from smle.training_data import Material
@@ -72,7 +72,8 @@ def train(
         rooms=rooms or _rooms(corpus),
         cache=cache,
     )
-    join_processes()
+    device = _device(device)
+    join_processes(own_device(device))
     tells = is_main_process()
     with ExitStack() as stack:
         watches: list[Watch] = []
@@ -94,7 +95,7 @@ def train(
             stages=tuple(stage for stage in ALL_STAGES if "all" in stages or stage in stages),
             resume=resume,
             start_from=start_from,
-            device=_device(device),
+            device=device,
             watch=watch,
         )
     if tells:

@@ -186,6 +186,8 @@ def test_missing_labels_and_wrong_numbers_are_one_line(
     assert "no folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     assert exit_code(["cluster", speech, "-o", "x", "--by", "noise", "-k", "two"]) == 2
+    seed = ["--seed", str(2**32)]
+    assert exit_code(["cluster", noise, "-o", "x", "--by", "noise", *seed]) == 2
     for name in ("picture.png", "."):
         assert exit_code(["cluster", "-o", str(tmp_path / name), "--by", "snr", "--force"]) == 2
         assert "no name for JSON" in capsys.readouterr().err

@@ -5,8 +5,8 @@ import numpy as np
 from smle.condition_groups import group_by
 
 
-def labels(values: list) -> list[tuple[str, int]]:
-    return [(group.label, len(group.files)) for group in group_by(values)]
+def labels(values: list, *, in_db: bool = False) -> list[tuple[str, int]]:
+    return [(group.label, len(group.files)) for group in group_by(values, in_db=in_db)]
 
 
 def test_a_few_levels_are_groups_in_rising_order() -> None:
@@ -15,11 +15,17 @@ def test_a_few_levels_are_groups_in_rising_order() -> None:
 
 def test_measured_levels_go_to_the_nearest_5_db() -> None:
     values = np.concatenate([np.linspace(-6, -4, 20), np.linspace(8, 12, 10)]).tolist()
-    assert labels(values) == [("-5", 20), ("10", 10)]
+    assert labels(values, in_db=True) == [("-5", 20), ("10", 10)]
 
 
 def test_levels_measured_on_a_few_files_are_rounded_too() -> None:
-    assert labels([-6.92, -5.03, -1.79, -0.01, 4.6]) == [("-5", 2), ("0", 2), ("5", 1)]
+    assert labels([-6.92, -5.03, -1.79, -0.01, 4.6], in_db=True) == [("-5", 2), ("0", 2), ("5", 1)]
+
+
+def test_numbers_that_are_no_levels_are_not_rounded() -> None:
+    years = [float(1990 + n // 2) for n in range(30)]
+    assert labels(years) == [(f"{1990 + n}", 2) for n in range(15)]
+    assert [count for _, count in labels([float(n * n) for n in range(40)])] == [10] * 4
 
 
 def test_a_narrow_range_is_cut_into_quarters_of_the_files() -> None:

@@ -224,6 +224,26 @@ def test_a_late_tool_is_told_so(
     assert "late: a delay was removed from 6 of 6 files, 64 samples" in capsys.readouterr().out
 
 
+def test_a_folder_of_estimates_may_be_called_clean(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree("good", tmp_path / "clean")
+    assert run(tmp_path / "clean", "clean", "--metrics", "si-sdr") == 0
+    assert "estimate" in capsys.readouterr().out
+    assert run("good", "clean", "--metrics", "si-sdr", "--system", f"clean={tmp_path}/clean") == 2
+
+
+def test_a_mean_over_fewer_files_says_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_folders(tmp_path, 0.3)
+    (root / "good" / "file0.wav").write_bytes(b"RIFF")
+    folders = (root / "good", root / "clean")
+    assert run(*folders, "--metrics", "si-sdr", "--report", tmp_path / "r") == 3
+    assert "(5 files)" in capsys.readouterr().out
+    assert "(5 files)" in (tmp_path / "r" / "summary.md").read_text()
+
+
 def test_names_that_cannot_be_printed_are_escaped(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,12 @@ def test_oracle_best_and_routed_are_what_they_are_called(model_folder: Path) -> 
     assert found["routed"].facts["truth"] == "two"
 
 
+def test_nobody_is_the_best_on_silence_and_the_others_stay(model_folder: Path) -> None:
+    found = ModelSystems((str(model_folder),))(NOISY, RATE_HZ, Pair("a"), np.zeros_like(CLEAN))
+    assert "best" not in found
+    assert {"generalist", "routed", "dense"} <= set(found)
+
+
 def systems_enhancer(folder: Path):
     import smle
 

@@ -76,7 +76,21 @@ def test_names_of_digits_and_names_within_names_stay_what_they_are(tmp_path: Pat
     (tmp_path / "c.csv").write_text("name,take,place\nx.1,0007,7\nx,20231115,8\n")
     found = read_conditions(tmp_path / "c.csv")
     assert found["x.1"] == {"take": "0007", "place": 7.0}
-    assert found["x"] == {"take": 20231115.0, "place": 8.0}
+    assert found["x"] == {"take": "20231115", "place": 8.0}
+
+
+def test_a_column_is_of_one_kind_and_names_are_words(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text(
+        "name,speaker,expert,level,code,snr_db,order\na,1088,1,nan,1_000,1e1,3\nb,908,2,-3,12,.5,?\n"
+    )
+    assert read_conditions(tmp_path / "c.csv") == {
+        "a": {"speaker": "1088", "expert": "1", "code": "1_000", "snr_db": 10.0, "order": "3"},
+        "b": {"speaker": "908", "expert": "2", "level": -3.0, "code": "12", "snr_db": 0.5}
+        | {"order": "?"},
+    }
+    (tmp_path / "c.json").write_text('[{"name": "a", "gender": 1, "level": 2, "far": true}]')
+    known = {"gender": "1", "level": 2.0, "far": "True"}
+    assert read_conditions(tmp_path / "c.json") == {"a": known}
 
 
 def test_a_pair_without_conditions_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from smle.audio import write
 from smle.errors import AudioError
 from smle.metrics import si_sdr_db
 from smle.pairs import Pair
-from smle.scoring import PairScores, ScoringRule, score_pair
+from smle.scoring import PairScores, ScoringRule, SystemEstimate, score_pair
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 CLEAN, NOISE = speech_like(1.0), noise_like(1.0)
@@ -151,6 +151,23 @@ def test_the_noisy_file_is_aligned_like_any_estimate(pair: Pair, tmp_path: Path)
         )
     assert found.conditions["input_snr_db"] == pytest.approx(
         true.conditions["input_snr_db"], abs=0.5
+    )
+
+
+@pytest.mark.parametrize("late", [60, -60])
+def test_who_is_oracle_is_asked_with_signals_in_time(pair: Pair, tmp_path: Path, late: int) -> None:
+    moved = np.roll(CLEAN + NOISE, late)
+    heard = {}
+
+    def enhance(noisy, rate, pair, clean):
+        heard.update(noisy=noisy, clean=clean)
+        return {"same": SystemEstimate(noisy)}
+
+    files = Pair("a", {}, pair.clean, save(tmp_path / "late.wav", moved))
+    score_pair(files, ScoringRule(RULE.metrics, align=True), enhance)
+    middle = slice(100, CLEAN.size - 100)
+    assert si_sdr_db(heard["noisy"][0, middle], heard["clean"][0, middle]) == pytest.approx(
+        si_sdr_db(np.roll(CLEAN + NOISE, late)[middle], np.roll(CLEAN, late)[middle]), abs=1e-3
     )
 
 

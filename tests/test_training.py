@@ -14,9 +14,11 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from smle import distributed
 from smle.checkpoint import load_model
 from smle.clusters import Clusters, write_clusters
 from smle.dataset import Batch, MixtureDataset
+from smle.distributed import check_shares, own_device
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
@@ -203,10 +205,11 @@ def test_a_package_that_polishing_lacks_shows_before_anything_is_trained(
     assert not list((tmp_path / "run").iterdir())
 
 
-def test_polished_networks_keep_their_share_of_themselves(tmp_path, material):
+@pytest.mark.parametrize("decay", [0.0, 0.5, 1.0])
+def test_polished_networks_keep_their_share_of_themselves(tmp_path, material, decay):
     pytest.importorskip("onnx")
     pytest.importorskip("speechmos")
-    polish = "[training.polish]\nsteps = 4\ndecay = 1.0\nbatch_size = 2\nshare = 0.25\n"
+    polish = f"[training.polish]\nsteps = 4\ndecay = {decay}\nbatch_size = 2\nshare = 0.25\n"
     text = RECIPE.replace("[training.generalist]", f"{polish}[training.generalist]")
     plain = text.replace("share = 0.25", "share = 1.0")
     before = weights(run(tmp_path / "run", material, text, stages=("generalist", "gate")))
@@ -219,11 +222,12 @@ def test_polished_networks_keep_their_share_of_themselves(tmp_path, material):
             torch.testing.assert_close(weight, expected, atol=1e-6, rtol=1e-4)
 
 
-def test_specialists_may_take_over_what_the_generalist_was_polished_by(tmp_path, material):
+@pytest.mark.parametrize("decay", [0.5, 1.0])
+def test_specialists_may_take_over_what_the_generalist_was_polished_by(tmp_path, material, decay):
     pytest.importorskip("onnx")
     pytest.importorskip("speechmos")
     polish = (
-        "[training.polish]\nsteps = 4\ndecay = 1.0\nbatch_size = 2\n"
+        f"[training.polish]\nsteps = 4\ndecay = {decay}\nbatch_size = 2\n"
         'specialists = "shared"\nshare = 0.25\n'
     )
     start = '[training]\nspecialists_start = "generalist"\n'
@@ -239,6 +243,25 @@ def test_specialists_may_take_over_what_the_generalist_was_polished_by(tmp_path,
                 common = changes[f"generalist.{rest.partition('.')[2]}"]
                 torch.testing.assert_close(change, common, atol=1e-6, rtol=1e-4)
         assert any(change.any() for change in changes.values())
+
+
+def test_a_resumed_polish_knows_what_was_there_before(tmp_path, material):
+    """Stopped after its rate began to fall, before there was a checkpoint."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("speechmos")
+    polish = "[training.polish]\nsteps = 4\ndecay = 0.5\nbatch_size = 2\nshare = 0.25\n"
+    text = RECIPE.replace("[training.generalist]", f"{polish}[training.generalist]")
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 3:
+            raise KilledError
+
+    whole = weights(run(tmp_path / "whole", material, text, stages=("polish",)))
+    with pytest.raises(KilledError):
+        run(tmp_path / "cut", material, text, stages=("polish",), watch=stop)
+    cut = weights(run(tmp_path / "cut", material, text, stages=("polish",), resume=True))
+    for name, weight in whole.items():
+        torch.testing.assert_close(cut[name], weight, atol=1e-6, rtol=1e-5)
 
 
 def test_specialists_branch_off_where_the_generalist_began_to_settle(tmp_path, material):
@@ -259,6 +282,17 @@ def test_specialists_branch_off_where_the_generalist_began_to_settle(tmp_path, m
         for name, weights in branch.state_dict().items():
             assert torch.equal(weights, trunk.state_dict()[name])
     assert not torch.equal(model.generalist.output.weight, trunk.output.weight)
+
+
+def test_specialists_branch_off_the_end_where_the_rate_never_falls(tmp_path, material):
+    start = "[training]\nspecialists_start = 'trunk'\n[training.generalist]\n"
+    text = RECIPE.replace("[training.generalist]\n", f"{start}decay = 0.0\naverage = 0.0\n")
+    text = text.replace("validate_every_steps = 4", "validate_every_steps = 12")
+    text = text.replace("steps = 6\n", "steps = 1\nlearning_rate = 0.0\n")
+    model = load_model(run(tmp_path / "run", material, text, stages=("generalist", "specialists")))
+    for branch in model.specialists:
+        for name, weight in branch.state_dict().items():
+            assert torch.equal(weight, model.generalist.state_dict()[name])
 
 
 def test_branching_off_needs_the_trunk(tmp_path, material):
@@ -439,6 +473,28 @@ def test_levels_stand_in_the_recipe_where_the_model_can_read_them(tmp_path, mate
     text = RECIPE.replace("levels_db = [0, 10]", 'file = "levels.json"')
     with pytest.raises(RecipeError, match=re.escape('write by = "snr" and levels_db = [0.0, 10')):
         run(tmp_path / "run", material, text)
+
+
+def test_the_recipe_and_its_clusters_say_the_same(tmp_path, material):
+    write_clusters(tmp_path / "kinds.json", [Clusters("gender", ("b", "a"), {})])
+    text = RECIPE.replace('by = "snr"\n', "").replace("levels_db = [0, 10]", 'file = "kinds.json"')
+    with pytest.raises(RecipeError, match=re.escape("write specialists = ['b', 'a']")):
+        run(tmp_path / "run", material, text.replace('["low", "high"]', '["a", "b"]'))
+    told = text.replace("file =", 'by = "noise"\nfile =')
+    with pytest.raises(RecipeError, match=r"by is 'noise', but .* is by gender"):
+        run(tmp_path / "run", material, told)
+
+
+def test_processes_share_batches_evenly_and_each_has_a_gpu(monkeypatch):
+    monkeypatch.setattr(distributed.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 3)
+    check_shares(6, "gate")
+    with pytest.raises(ModelError, match="3 processes cannot share the 8 mixtures"):
+        check_shares(8, "gate")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert str(own_device("cuda")) == "cuda:2"
+    assert str(own_device("cuda:0")) == "cuda:0"
+    assert str(own_device("cpu")) == "cpu"
 
 
 def test_a_silent_room_is_refused(tmp_path, material):

@@ -4,6 +4,12 @@ function spread(score, column) {
   return `[${number(score.low, column.decimals)}, ${number(score.high, column.decimals)}]`;
 }
 
+// A mean over fewer files than there are says so.
+function spreadAndFiles(score, column, files) {
+  const fewer = score.count < files ? ` (${score.count} files)` : "";
+  return spread(score, column) + fewer;
+}
+
 function bestIn(column) {
   const means = systems.filter((system) => !isBound(system))
     .map((system) => system.scores[column.name].mean).filter((mean) => mean !== null);
@@ -52,7 +58,8 @@ function summaryTable() {
         const score = system.scores[column.name];
         const best = systems.length > 1 && !isBound(system) && score.mean === bests.get(column.name);
         return element("td", { class: best ? "best" : null }, number(score.mean, column.decimals),
-          element("small", {}, score.mean === null ? "no score" : spread(score, column)));
+          element("small", {}, score.mean === null
+            ? "no score" : spreadAndFiles(score, column, report.summary.pairs.scored)));
       }),
       ...costs.map(([key, , text]) => element("td", {}, text(system.cost?.[key] ?? null))))));
   }
@@ -74,7 +81,7 @@ function conditionTables(column) {
 function conditionCell(group, system, column) {
   const score = group.scores[system.name][column.name];
   return element("td", {}, number(score.mean, column.decimals),
-    element("small", {}, score.mean === null ? "" : spread(score, column)));
+    element("small", {}, score.mean === null ? "" : spreadAndFiles(score, column, group.count)));
 }
 
 function groupRows(column, condition, groups) {
