@@ -10,14 +10,16 @@ from smle.array_spectral import Array, ArrayRunningMean, Spectrum, power_of
 # The bins whose gain those above follow: fricatives reach there, voiced speech hardly does.
 _GUIDE_HZ = (6_000.0, 7_600.0)
 _BAND_HZ = 1_000.0
-# Noise is what is left over this long while the guide keeps less than half of the magnitude ...
+# Noise is what is left over this long while the guide keeps less than half of the magnitude, ...
 _NOISE_S = 2.0
 _MOSTLY_NOISE = 0.5
-# ... smoothed, so that a minimum is not just a gap between two of its peaks, ...
+# ... which it may do by mistake in a frame or two of an "s", so this much must be heard; ...
+_LEAST_NOISE_S = 0.2
+# ... smoothed, so that a minimum is not just a gap between two of its peaks ...
 _SMOOTHING_S = 0.05
-# (whose first values are those of a frame or two, or of windows that begin before the signal)
+# (whose first values are those of a frame or two, or of windows that begin before the signal);
 _SETTLING_S = 0.1
-# ... and this times that minimum covers most of what steady noise does.
+# and this times that minimum covers most of what steady noise does.
 _NOISE_FACTOR = 3.0
 _SILENCE = np.float32(1e-30)
 
@@ -30,7 +32,7 @@ class HighBands:
     noise below it goes. Nor is it more, in bands of about 1 kHz, than what three times the noise
     leaves of a band's power: hiss does not come back with an "s" that is no louder up there. The
     noise of a band is the least power of the last two seconds while the guide kept less than half;
-    where it kept more throughout, as in clean speech, none is known and nothing is taken away.
+    where it hardly ever did, as in clean speech, none is known and nothing is taken away.
 
     Args:
         bins: Bins of the spectra.
@@ -52,6 +54,7 @@ class HighBands:
         self._starts, self._widths = edges[:-1], np.diff(edges)
         self._smoothing = ArrayRunningMean(_SMOOTHING_S / hop_s)
         self._settling_frames = round(_SETTLING_S / hop_s)
+        self._least_frames = round(_LEAST_NOISE_S / hop_s)
         self._smoothed = self._smoothing.start(rows, bands)
         self._past = np.full((rows, round(_NOISE_S / hop_s), bands), np.inf, np.float32)
 
@@ -74,7 +77,7 @@ class HighBands:
         power = np.add.reduceat(power_of(spectrum[..., self._high :]), self._starts, axis=-1)
         power /= self._widths  # (rows, frames, bands)
         noise = _NOISE_FACTOR * self._noise(power, gain < _MOSTLY_NOISE)
-        gains = np.sqrt(np.maximum(1 - noise / np.maximum(power, _SILENCE), 0))
+        gains = np.sqrt(np.maximum(power - noise, 0) / np.maximum(power, _SILENCE))
         # The model's last bins are poorly known: few recordings that it was trained on reach them.
         fitted = np.empty(spectrum.shape, np.float32)
         fitted[..., : self._high] = mask[..., : self._high]
@@ -88,10 +91,12 @@ class HighBands:
         is_settled = frame >= self._settling_frames
         heard = np.where(is_noise & is_settled, smoothed, np.float32(np.inf))
         heard = np.concatenate([self._past, heard], 1)
-        frames, kept = power.shape[1], self._past.shape[1]
+        frames, window = power.shape[1], self._past.shape[1] + 1
         self._past = heard[:, frames:]
-        least = _sliding_minimum(heard, kept + 1)
-        return np.where(np.isfinite(least), least, np.float32(0))
+        known = np.isfinite(heard[..., :1]).cumsum(1)
+        known[:, window:] -= known[:, :-window].copy()
+        least = _sliding_minimum(heard, window)
+        return np.where(known[:, window - 1 :] >= self._least_frames, least, np.float32(0))
 
 
 def _sliding_minimum(values: Array, count: int) -> Array:

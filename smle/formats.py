@@ -122,6 +122,11 @@ def target_for(
         if not sf.check_format(chosen, wanted_subtype):
             known = ", ".join(sf.available_subtypes(chosen))
             raise AudioError(f"{chosen} has no subtype {wanted_subtype}: choose one of {known}")
+        if wanted_subtype not in _KEEPS_LENGTH | set(_OWN_CODECS.get(chosen, ())):
+            raise AudioError(
+                f"{wanted_subtype} would fill up its last block and change the length; "
+                f"choose {', '.join(_OWN_CODECS.get(chosen, ('PCM_16', 'PCM_24', 'FLOAT')))}"
+            )
         return Target(chosen, wanted_subtype, suffix)
     for candidate in (subtype, _NEAREST_DEPTH.get(subtype)):
         kept = candidate in _KEEPS_LENGTH or candidate in _OWN_CODECS.get(chosen, ())

@@ -1,7 +1,7 @@
 """What a WAV file holds beside its sound: time codes, cue points, labels (`bext`, iXML and others).
 
-libsndfile leaves them behind. None of them depends on what the samples are, as long as there are as
-many, so they are carried over as they stand.
+libsndfile leaves them behind. As long as there are as many samples, all of it stays true, but for
+the loudness that `bext` may tell.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from smle.formats import UNKNOWN_FROM_BYTES
-
 _KEPT = frozenset((b"bext", b"iXML", b"axml", b"cue ", b"plst", b"smpl", b"_PMX"))
 _LABELS = b"adtl"
+# From version 2 on `bext` holds five measures of loudness, and 0x7FFF where one is not known
+# (EBU Tech 3285, version 2).
+_BEXT_VERSION, _BEXT_LOUDNESS = slice(346, 348), slice(412, 422)
+_UNKNOWN_LOUDNESS = b"\xff\x7f" * 5
 # Headers and these fit beside as much sound as a WAV file may hold.
 _MOST_BYTES = 1 << 19
 _CHUNK = struct.Struct("<4sI")
 _FILE = struct.Struct("<4sI4s")
 _LARGE_SIZES = struct.Struct("<QQ")  # of the file and of the sound, where 32 bits are too few
+_STANDS_ELSEWHERE = 0xFFFF_FFFF
 _LARGE_SIZES_AT = _FILE.size + _CHUNK.size
 
 
@@ -29,8 +32,9 @@ def read_chunks(path: Path) -> bytes:
         path: A file of any kind.
 
     Returns:
-        The chunks one after the other, with their headers; half a megabyte at most, what does not
-        fit is left out. Nothing if it is no WAV file.
+        The chunks one after the other, with their headers, the loudness of `bext` marked as
+        unknown; half a megabyte at most, what does not fit is left out. Nothing if it is no WAV
+        file.
 
     >>> import tempfile
     >>> cue = b"cue " + struct.pack("<I", 4) + bytes(4)
@@ -49,14 +53,17 @@ def read_chunks(path: Path) -> bytes:
         while len(head := file.read(_CHUNK.size)) == _CHUNK.size:
             name, size = _CHUNK.unpack(head)
             begin = file.tell()
-            if name == b"data" and size >= UNKNOWN_FROM_BYTES:
-                # Without another size it was written before its end was known: nothing follows.
-                size = sound_bytes or end
-            if begin + size > end:
+            if name == b"data" and size == _STANDS_ELSEWHERE and sound_bytes:
+                size = sound_bytes
+            # Sound whose end was not known when it began, or what is no chunk, such as zeros that
+            # were kept for later.
+            if begin + size > end or not (name.isascii() and name.decode().isprintable()):
                 break
             body = file.read(size) if name != b"data" and size <= _MOST_BYTES - len(kept) else b""
             if name == b"ds64" and len(body) >= _LARGE_SIZES.size:
                 _, sound_bytes = _LARGE_SIZES.unpack_from(body)
+            if name == b"bext" and int.from_bytes(body[_BEXT_VERSION], "little") >= 2:
+                body = _without_loudness(body)
             if body and (name in _KEPT or (name == b"LIST" and body[:4] == _LABELS)):
                 kept += head + body + bytes(size % 2)
             file.seek(begin + size + size % 2)
@@ -80,3 +87,9 @@ def append_chunks(file: BinaryIO, chunks: bytes) -> None:
     else:
         file.seek(4)
         file.write(size.to_bytes(4, "little"))
+
+
+def _without_loudness(bext: bytes) -> bytes:
+    if len(bext) < _BEXT_LOUDNESS.stop:
+        return bext
+    return bext[: _BEXT_LOUDNESS.start] + _UNKNOWN_LOUDNESS + bext[_BEXT_LOUDNESS.stop :]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType
 
 from smle.interrupts import SIGNALS
 
-_heard: list[int] = []
+# Who asks again so soon is in a hurry, which tidying up is as well.
+_HURRY_S = 1.0
+
+_heard: list[tuple[int, float]] = []
 
 
 def hear_interrupts() -> None:
@@ -23,9 +27,15 @@ def hear_interrupts() -> None:
             signal.signal(number, _interrupt)
 
 
+def hear_no_more() -> None:
+    """From now on ignore interrupts: one was heard, and the process is about to end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def exit_code_of_interrupt() -> int:
     """What a shell makes of it: 130 for Ctrl-C, 143 for SIGTERM."""
-    return 128 + (_heard[0] if _heard else signal.SIGINT)
+    return 128 + (_heard[0][0] if _heard else signal.SIGINT)
 
 
 def stop_if_asked() -> None:
@@ -39,7 +49,10 @@ def stop_if_asked() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    _heard.append(number)
+    now = time.monotonic()
+    if _heard and now - _heard[-1][1] < _HURRY_S:
+        return
+    _heard.append((number, now))
     # Threads that tend worker processes stumble when these are gone; nobody needs their traces.
     threading.excepthook = lambda _: None
     raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from smle_cli.interrupts import exit_code_of_interrupt, hear_interrupts
+from smle_cli.interrupts import exit_code_of_interrupt, hear_interrupts, hear_no_more
 
 DONE, NOTHING_DONE, USAGE, SOME_FAILED = 0, 1, 2, 3
 
@@ -128,6 +128,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         return _say(error.format_message(), NOTHING_DONE)
     except (click.Abort, KeyboardInterrupt):
+        hear_no_more()
         return _say("interrupted; finished files are whole", exit_code_of_interrupt())
     except FilesFailedError as error:
         return SOME_FAILED if error.succeeded else NOTHING_DONE

@@ -47,14 +47,14 @@ def test_a_consonant_passes_and_hiss_above_it_does_not_come_back(consonant):
     assert kept_db(fitted, noisy, spoken, bins(12_500, 24_000)) < -12
 
 
-def test_noise_is_known_within_an_eighth_of_a_second(consonant):
+def test_noise_is_known_within_a_third_of_a_second(consonant):
     """Whatever the first window holds of it, which begins before the signal."""
     noisy, mask, _ = consonant
     noisy, mask = noisy.copy(), mask.copy()
     noisy[:, 0] *= 0.3
-    mask[:, 9:20] = 1.0
+    mask[:, 20:31] = 1.0
     fitted = high_bands()(mask, noisy)
-    assert kept_db(fitted, noisy, slice(9, 150), bins(8_000, 24_000)) < -20
+    assert kept_db(fitted, noisy, slice(20, 150), bins(8_000, 24_000)) < -20
 
 
 def test_noise_that_ended_takes_nothing_away(consonant):
@@ -71,6 +71,23 @@ def test_where_the_model_hears_speech_alone_only_the_gain_below_counts():
     for gain in (1.0, 0.8):
         fitted = high_bands()(np.full((1, 400, HEARD), gain, np.float32), steady)
         np.testing.assert_allclose(fitted, gain, atol=1e-6)
+
+
+def test_a_few_doubtful_frames_are_no_noise():
+    """Taken for it, an "s" would mute the next ones."""
+    steady, mask = np.ones((1, 300, BINS), np.complex64), np.ones((1, 300, HEARD), np.float32)
+    mask[:, [50, 51, 120, 200, 201]] = 0.4
+    fitted = high_bands()(mask, steady)
+    np.testing.assert_allclose(fitted, np.repeat(mask[..., :1], BINS, -1), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [1e-18, 1e6])
+def test_loud_noise_before_digital_silence_is_no_trouble(level):
+    noisy = level * hiss(200)
+    noisy[:, 100:] = 0
+    fitted = high_bands()(np.full((1, 200, HEARD), 0.05, np.float32), noisy)
+    assert np.isfinite(fitted).all()
 
 
 def test_no_gain_is_above_that_of_the_bins_below():

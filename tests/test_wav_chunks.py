@@ -106,6 +106,35 @@ def test_a_file_from_a_pipe_has_what_stands_before_its_sound(tmp_path: Path, siz
     assert read_chunks(path) == BEXT
 
 
+@pytest.mark.parametrize("size", [0x7FFF_0000, 0x9000_0000])
+def test_chunks_behind_much_sound_are_found(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.wav"
+    with path.open("wb") as file:
+        total = 4 + 24 + 8 + size + len(CUE)
+        form = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 16))
+        file.write(b"RIFF" + struct.pack("<I", total) + b"WAVE" + form)
+        file.write(b"data" + struct.pack("<I", size))
+        file.seek(size, 1)  # a hole, which takes no room
+        file.write(CUE)
+    assert read_chunks(path) == CUE
+
+
+def test_zeros_behind_the_end_are_no_chunks(tmp_path: Path) -> None:
+    path = broadcast_wave(tmp_path / "a.wav")
+    path.write_bytes(path.read_bytes() + bytes(1 << 16) + CUE)
+    assert read_chunks(path) == CHUNKS
+
+
+def test_loudness_that_is_no_longer_so_is_not_told(tmp_path: Path) -> None:
+    body = bytearray(BEXT[8:])
+    body[346:348], body[412:422] = b"\x02\x00", b"\x12\xf7" * 5
+    before = chunk(b"bext", bytes(body))
+    after = read_chunks(broadcast_wave(tmp_path / "a.wav", before=before, after=b""))
+    assert after[8 + 412 : 8 + 422] == b"\xff\x7f" * 5
+    assert after[: 8 + 412] == before[: 8 + 412]
+    assert after[8 + 422 :] == before[8 + 422 :]
+
+
 def test_what_is_too_large_is_left_out(tmp_path: Path) -> None:
     path = broadcast_wave(tmp_path / "a.wav", before=chunk(b"iXML", bytes(1 << 20)) + BEXT)
     assert read_chunks(path) == CHUNKS
