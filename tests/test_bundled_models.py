@@ -67,10 +67,11 @@ def test_hiss_above_speech_does_not_come_back_with_it(enhancer):
     hiss = np.fft.irfft(white * (hertz > 12_000)).astype(np.float32)
     speech = soxr.resample(noisy, 16_000, rate)
     speech = np.pad(speech, (0, max(0, length - speech.size)))[:length]
-    left = np.fft.rfft(enhancer(speech + hiss, rate)[rate:])
-    above = np.fft.rfftfreq(length - rate, 1 / rate) > 12_500
+    heard = 2 * rate  # by then it has paused for long enough
+    left = np.fft.rfft(enhancer(speech + hiss, rate)[heard:])
+    above = np.fft.rfftfreq(length - heard, 1 / rate) > 12_500
     left_of_hiss = np.fft.irfft(left * above)
-    assert 20 * np.log10(left_of_hiss.std() / hiss.std()) < -12
+    assert 20 * np.log10(left_of_hiss.std() / hiss.std()) < -25
 
 
 def test_a_rate_that_is_not_a_multiple_gives_nearly_what_its_neighbour_gives(enhancer):
