@@ -197,6 +197,8 @@ class SparseExpertEnhancer:
             if audio.shape[0]:
                 spec = (int(sample_rate), audio.shape[0])
                 if reset or spec != self._spec:
+                    if not audio.shape[1]:
+                        self._warm_up(*spec)
                     self._start(*spec)
                 self._heard = audio.shape if reset else None
 
@@ -223,6 +225,13 @@ class SparseExpertEnhancer:
         self._spec = (sample_rate, channels)  # after the stream, which refuses what it cannot do
         self._dry_wet = DryWet(channels, self._stream.latency, sample_rate)
         self._to_drop = self._stream.latency
+
+    def _warm_up(self, sample_rate: int, channels: int) -> None:
+        """Do now what a process does once, so that the first block of live audio need not wait."""
+        stream = self._enhancer.stream(
+            sample_rate, channels, route=self._route, atten_lim_db=self._atten_lim_db
+        )
+        stream.feed(np.zeros((channels, stream.latency), np.float32))
 
     def _run(self, audio: Audio, buffer_size: int) -> Audio:
         """Enhance block by block; the first `latency` samples that come out are not audio."""
