@@ -66,7 +66,6 @@ class AudioReader:
     Attributes:
         info: What the header says.
         tags: Title, artist and the like, as far as the format keeps them.
-        chunks: Of a WAV file: time codes, cue points and the like, see `read_chunks`.
 
     Raises:
         AudioError: On entering, if the file cannot be opened; from `blocks`, if it is damaged,
@@ -77,15 +76,12 @@ class AudioReader:
         self.path = Path(path)
         self.info: AudioInfo
         self.tags: dict[str, str] = {}
-        self.chunks = b""
 
     def __enter__(self) -> Self:
         self._file, length = _open(self.path)
         try:
             self.info = _check(self.path, self._file, length)
             self.tags = self._file.copy_metadata()
-            if self.info.format in WAV_FORMATS:
-                self.chunks = read_chunks(self.path)
         except AudioError:
             self._file.close()
             raise
@@ -98,6 +94,11 @@ class AudioReader:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+    @property
+    def chunks(self) -> bytes:
+        """Of a WAV file: time codes, cue points and the like, see `read_chunks`."""
+        return read_chunks(self.path) if self.info.format in WAV_FORMATS else b""
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[NDArray[np.float32]]:
         """Decode the rest of the file.

@@ -117,20 +117,20 @@ def target_for(
     else:
         raise AudioError(f"unknown format {wanted!r}: choose same, {', '.join(format_names())}")
     suffix = ".opus" if wanted == "opus" else _SUFFIX_OF_FORMAT[chosen]
+    keeps_length = _KEEPS_LENGTH.union(_OWN_CODECS.get(chosen, ()))
     if wanted_subtype is not None:
         wanted_subtype = wanted_subtype.upper()
         if not sf.check_format(chosen, wanted_subtype):
             known = ", ".join(sf.available_subtypes(chosen))
             raise AudioError(f"{chosen} has no subtype {wanted_subtype}: choose one of {known}")
-        if wanted_subtype not in _KEEPS_LENGTH | set(_OWN_CODECS.get(chosen, ())):
+        if wanted_subtype not in keeps_length:
             raise AudioError(
                 f"{wanted_subtype} would fill up its last block and change the length; "
                 f"choose {', '.join(_OWN_CODECS.get(chosen, ('PCM_16', 'PCM_24', 'FLOAT')))}"
             )
         return Target(chosen, wanted_subtype, suffix)
     for candidate in (subtype, _NEAREST_DEPTH.get(subtype)):
-        kept = candidate in _KEEPS_LENGTH or candidate in _OWN_CODECS.get(chosen, ())
-        if candidate is not None and kept and sf.check_format(chosen, candidate):
+        if candidate in keeps_length and sf.check_format(chosen, candidate):
             return Target(chosen, candidate, suffix)
     return Target(chosen, _OWN_CODECS.get(chosen, ("PCM_16",))[0], suffix)
 

@@ -88,19 +88,20 @@ def train(
     """
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_text(encoding="utf-8")
-    listening = None
+    own, listening = own_device(device), None
     if "polish" in stages and recipe.training.polish.steps:
         # Now, so that what it lacks shows before hours of training.
         weight = recipe.training.polish.loudness_weight
-        listening = ListeningLoss(own_device(device), weight)
-    join_processes(own_device(device))
+        listening = ListeningLoss(own, weight)
+    join_processes(own)
     for stage in stages:
-        if getattr(recipe.training, stage).steps:
-            check_shares(getattr(recipe.training, stage).batch_size, stage)
+        config: StageConfig = getattr(recipe.training, stage)
+        if config.steps:
+            check_shares(config.batch_size, stage)
     if is_main_process():
         _check_claim(run, text, resume=resume)
     torch.manual_seed(recipe.training.seed)
-    mixture = _initial_mixture(recipe, run, start_from).to(own_device(device))
+    mixture = _initial_mixture(recipe, run, start_from).to(own)
     data = TrainingData(recipe, material, recipe_path.parent)
     if set(stages) - {"generalist"}:
         data.check_clusters()
@@ -112,9 +113,7 @@ def train(
             # A run that is stopped before its first stage is over goes on from the same weights.
             save_model(mixture, text, run / MODEL_FOLDER)
     wait_for_all()
-    trainer = _Trainer(
-        mixture, data, run, own_device(device), resume=resume, watch=watch, listening=listening
-    )
+    trainer = _Trainer(mixture, data, run, own, resume=resume, watch=watch, listening=listening)
     for stage in stages:
         trainer.run(stage)
         if is_main_process():

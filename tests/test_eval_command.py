@@ -78,12 +78,13 @@ def test_two_systems_of_one_name_are_refused(
         assert said in capsys.readouterr().err
 
 
-def test_a_folder_with_a_dot_keeps_its_name(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("folder", "name"), [("tool_v1.2", "tool_v1.2"), ("clean", "estimate")])
+def test_a_folder_with_a_dot_keeps_its_name_and_one_called_clean_does_not(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str, name: str
 ) -> None:
-    shutil.copytree("good", tmp_path / "tool_v1.2")
-    assert run(tmp_path / "tool_v1.2", "clean", "--metrics", "si-sdr") == 0
-    assert "tool_v1.2" in capsys.readouterr().out
+    shutil.copytree("good", tmp_path / folder)
+    assert run(tmp_path / folder, "clean", "--metrics", "si-sdr") == 0
+    assert name in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -224,13 +225,8 @@ def test_a_late_tool_is_told_so(
     assert "late: a delay was removed from 6 of 6 files, 64 samples" in capsys.readouterr().out
 
 
-def test_a_folder_of_estimates_may_be_called_clean(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree("good", tmp_path / "clean")
-    assert run(tmp_path / "clean", "clean", "--metrics", "si-sdr") == 0
-    assert "estimate" in capsys.readouterr().out
-    assert run("good", "clean", "--metrics", "si-sdr", "--system", f"clean={tmp_path}/clean") == 2
+def test_no_further_system_may_be_called_clean(run: Run) -> None:
+    assert run("good", "clean", "--metrics", "si-sdr", "--system", "clean=poor") == 2
 
 
 def test_a_mean_over_fewer_files_says_so(

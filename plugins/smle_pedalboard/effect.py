@@ -197,9 +197,9 @@ class SparseExpertEnhancer:
             if audio.shape[0]:
                 spec = (int(sample_rate), audio.shape[0])
                 if reset or spec != self._spec:
+                    self._start(*spec)
                     if not audio.shape[1]:
                         self._warm_up(*spec)
-                    self._start(*spec)
                 self._heard = audio.shape if reset else None
 
                 def run(part: Audio) -> Audio:
@@ -228,10 +228,9 @@ class SparseExpertEnhancer:
 
     def _warm_up(self, sample_rate: int, channels: int) -> None:
         """Do now what a process does once, so that the first block of live audio need not wait."""
-        stream = self._enhancer.stream(
-            sample_rate, channels, route=self._route, atten_lim_db=self._atten_lim_db
-        )
-        stream.feed(np.zeros((channels, stream.latency), np.float32))
+        assert self._stream is not None
+        self._stream.feed(np.zeros((channels, self._stream.latency), np.float32))
+        self._start(sample_rate, channels)
 
     def _run(self, audio: Audio, buffer_size: int) -> Audio:
         """Enhance block by block; the first `latency` samples that come out are not audio."""
