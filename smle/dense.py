@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smle.array_layers import softmax
 from smle.array_mixture import ArrayMixture
+from smle.beginning import beginning
 from smle.streaming import Stream
 
 Signal = NDArray[np.float32]
@@ -22,6 +23,9 @@ class _SoftMasker:
         self._specialists = mixture.specialists
         self._states = [specialist.start(len(weights)) for specialist in self._specialists]
         self._weights = weights
+
+    def begin(self) -> None:
+        """There is nothing to count here."""
 
     def __call__(self, features: Signal) -> Signal:
         mixed = np.zeros_like(features)
@@ -45,6 +49,8 @@ def enhance_densely(
     sample_rate: int,
     logits: NDArray[np.float64],
     alpha: float,
+    *,
+    hear_first: bool = False,
 ) -> Signal:
     """Enhance with the sum of all specialists' masks, weighted by softmax(alpha * logits).
 
@@ -54,10 +60,13 @@ def enhance_densely(
         sample_rate: In Hz.
         logits: Of the whole signal, shape (channels, specialists).
         alpha: Sharpness.
+        hear_first: Hear the first four seconds before enhancing begins.
 
     Returns:
         The estimate, shape (channels, time).
     """
     stream = _SoftStream(mixture, sample_rate, softmax(alpha * logits).astype(np.float32))
+    if hear_first:
+        stream.hear(beginning(audio, np.full(len(audio), audio.shape[1]), sample_rate))
     fed = np.concatenate([stream.feed(audio), stream.flush()], 1)
     return fed[:, stream.latency : stream.latency + audio.shape[1]]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.array_mixture import ArrayMixture, load_mixture
+from smle.beginning import beginning
 from smle.errors import AudioError
 from smle.evidence import evidence
 from smle.model_folders import find_model
@@ -84,6 +85,7 @@ class Enhancer:
         *,
         route: str | int = "segment",
         atten_lim_db: float | None = None,
+        hear_first: bool = False,
     ) -> Signal:
         """Enhance a signal.
 
@@ -93,6 +95,8 @@ class Enhancer:
             route: "segment" decides about every second, "file" once for the whole signal; or an
                 expert's name or number.
             atten_lim_db: Most attenuation in dB; None for no limit.
+            hear_first: Hear the first four seconds before enhancing begins, which a stream cannot.
+                Otherwise the first half second, in which voice and noise are new, keeps more noise.
 
         Returns:
             The estimate, of the same shape, as float32.
@@ -100,7 +104,9 @@ class Enhancer:
         Raises:
             AudioError: If the signal or an option cannot be used.
         """
-        return self.enhance(audio, sample_rate, route=route, atten_lim_db=atten_lim_db).audio
+        return self.enhance(
+            audio, sample_rate, route=route, atten_lim_db=atten_lim_db, hear_first=hear_first
+        ).audio
 
     def enhance(
         self,
@@ -109,13 +115,16 @@ class Enhancer:
         *,
         route: str | int = "segment",
         atten_lim_db: float | None = None,
+        hear_first: bool = False,
     ) -> Enhanced:
         """Enhance a signal, and say who ran when (arguments as in calling)."""
         if audio.ndim not in (1, 2):
             raise AudioError(f"a signal of shape {audio.shape}; give (time,) or (channels, time)")
         rows = np.atleast_2d(audio)
-        enhanced = self.enhance_batch([rows], sample_rate, route=route, atten_lim_db=atten_lim_db)
-        return Enhanced(enhanced[0].audio.reshape(audio.shape), enhanced[0].routing)
+        (enhanced,) = self.enhance_batch(
+            [rows], sample_rate, route=route, atten_lim_db=atten_lim_db, hear_first=hear_first
+        )
+        return Enhanced(enhanced.audio.reshape(audio.shape), enhanced.routing)
 
     def enhance_batch(
         self,
@@ -124,6 +133,7 @@ class Enhancer:
         *,
         route: str | int = "segment",
         atten_lim_db: float | None = None,
+        hear_first: bool = False,
     ) -> list[Enhanced]:
         """Enhance several signals of one rate at once; the results are those of one by one.
 
@@ -132,6 +142,7 @@ class Enhancer:
             sample_rate: In Hz.
             route: As in calling.
             atten_lim_db: As in calling.
+            hear_first: As in calling.
 
         Returns:
             One result for each signal, in order.
@@ -147,6 +158,8 @@ class Enhancer:
         stream = Stream(
             self.mixture, sample_rate, len(rows), route=by_row, atten_lim_db=atten_lim_db
         )
+        if hear_first:
+            stream.hear(beginning(rows, lengths, sample_rate))
         fed = np.concatenate([stream.feed(rows), stream.flush()], 1)[:, stream.latency :]
         results, first = [], 0
         for audio, count in zip(audios, counts, strict=True):

@@ -88,7 +88,11 @@ def run_evaluation(
         "systems": [_identity(system) for system in systems],
     }
     if plan.models is not None:
-        settings |= {"route": plan.models.route, "models": plan.models.digests()}
+        settings |= {
+            "route": plan.models.route,
+            "hear_first": plan.models.hear_first,
+            "models": plan.models.digests(),
+        }
     if report is not None and not force:
         _refuse_foreign(report)
     log = ScoreLog(report / LOG_NAME, settings, resume=resume, force=force) if report else None

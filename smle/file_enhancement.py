@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from smle.aligned import aligned
 from smle.audio import AudioInfo, AudioReader, AudioWriter
+from smle.beginning import HEARD_S, beginning
 from smle.errors import AudioError, SmleError
 from smle.file_report import FileReport
 from smle.formats import container_for, target_for
@@ -43,6 +45,7 @@ class FileOptions:
     Args:
         route: `segment`, `file`, or an expert's name or number.
         atten_lim_db: Remove at most this much; None for all that the model removes.
+        hear_first: Hear the first four seconds of a file before enhancing begins.
         residual: Write what was removed instead of what was kept.
         format: `same`, or the format to write.
         subtype: libsndfile's name of the encoding, None for the input's.
@@ -51,6 +54,7 @@ class FileOptions:
 
     route: str = "segment"
     atten_lim_db: float | None = None
+    hear_first: bool = False
     residual: bool = False
     format: str = "same"
     subtype: str | None = None
@@ -174,6 +178,7 @@ def _batch(
             batch[0].info.sample_rate,
             route=options.route,
             atten_lim_db=options.atten_lim_db,
+            hear_first=options.hear_first,
         )
     except (SmleError, RuntimeError, MemoryError) as error:
         if len(batch) == 1:
@@ -215,7 +220,12 @@ def _stream(
     stream = enhancer.stream(
         info.sample_rate, info.channels, route=route, atten_lim_db=options.atten_lim_db
     )
-    blocks = reader.blocks(round(BLOCK_S * info.sample_rate))
+    blocks = reader.blocks(round(max(BLOCK_S, HEARD_S) * info.sample_rate))
+    if options.hear_first:
+        first = next(blocks, np.zeros((info.channels, 0), np.float32))
+        lengths = np.full(info.channels, first.shape[1])
+        stream.hear(beginning(first, lengths, info.sample_rate))
+        blocks = chain([first], blocks)
     frames = 0
     with _writer(job, info, _Beside(reader.tags, reader.chunks), options) as writer:
         for noisy, estimate in aligned(stream, blocks, info.channels):

@@ -99,6 +99,11 @@ class RoutedMasker:
             at = stop
         return np.concatenate(masks, 1)
 
+    def begin(self) -> None:
+        """Count frames, and record what is chosen, from here on; what was heard stays known."""
+        self._frame = 0
+        self._decisions = [(0, self._decisions[-1][1])]
+
     def routing(self, rows: Iterable[int], seconds: float | None = None) -> Routing:
         """What was chosen so far.
 

@@ -36,10 +36,12 @@ class ModelSystems:
     Args:
         models: Names of bundled models, or folders.
         route: How the routed system decides: "segment" or "file".
+        hear_first: Let every system hear the first four seconds before it begins.
     """
 
     models: tuple[str, ...]
     route: str = "segment"
+    hear_first: bool = False
 
     def systems(self) -> list[System]:
         """Name the systems and count what they cost."""
@@ -98,9 +100,9 @@ class ModelSystems:
         for model, title in zip(self.models, self._titles(), strict=True):
             enhancer = _enhancer(model)
             if len(self.models) == 1 and enhancer.recipe.generalist:
-                alone = enhancer(noisy, rate, route="generalist")
+                alone = enhancer(noisy, rate, route="generalist", hear_first=self.hear_first)
                 found["generalist"] = SystemEstimate(alone)
-            enhanced = enhancer.enhance(noisy, rate, route=self.route)
+            enhanced = enhancer.enhance(noisy, rate, route=self.route, hear_first=self.hear_first)
             record = {
                 "experts": list(enhanced.routing.expert_names),
                 "segments": [asdict(segment) for segment in enhanced.routing.segments[0]],
@@ -128,15 +130,25 @@ class ModelSystems:
         recipe, seconds = enhancer.recipe, noisy.shape[1] / rate
         truth = true_expert(recipe, pair.conditions, noisy, clean, rate)
         experts, costs = {}, {}
+        run = partial(enhancer.enhance, noisy, rate, hear_first=self.hear_first)
         for name in enhancer.expert_names:
-            experts[name], costs[name] = _timed(partial(enhancer, noisy, rate, route=name))
-        enhanced, routed_s = _timed(partial(enhancer.enhance, noisy, rate, route=self.route))
+            alone, costs[name] = _timed(partial(run, route=name))
+            experts[name] = alone.audio
+        enhanced, routed_s = _timed(partial(run, route=self.route))
         logits = mean_logits(enhancer.mixture, noisy, rate)
         finetune = recipe.training.finetune
         # Specialists that were never tuned together have the papers' final sharpness.
         alpha = alpha_at(finetune.alpha, finetune.steps) if finetune.steps else alpha_at("ten", 0)
         dense, dense_s = _timed(
-            partial(enhance_densely, enhancer.mixture, noisy, rate, logits, alpha)
+            partial(
+                enhance_densely,
+                enhancer.mixture,
+                noisy,
+                rate,
+                logits,
+                alpha,
+                hear_first=self.hear_first,
+            )
         )
         facts: dict[str, Fact] = {
             "expert": enhanced.routing.dominant,

@@ -19,7 +19,7 @@ from smle.ledger import Ledger
 from smle.paths import shown
 
 Action = Literal["enhance", "keep", "refuse"]
-_SHAPING = ("route", "atten_lim_db", "residual", "format", "subtype")
+_SHAPING = ("route", "atten_lim_db", "hear_first", "residual", "format", "subtype")
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ class Stream:
         self._stft = ArrayStft(mixture.recipe.spectral, sample_rate)
         self._features = ArrayFeatures(mixture.recipe.spectral)
         self._hop_s = self._stft.hop_length / sample_rate
-        self._samples = 0
         self._route = route
         self._experts = self._fixed(route)
+        self._untouched = True
         self.atten_lim_db = atten_lim_db
         self.reset()
 
@@ -83,7 +83,7 @@ class Stream:
             raise AudioError(f"an attenuation limit of {value} dB; give 0 or more, or none")
         self._atten_lim_db = value
         self._wanted_floor = 0.0 if value is None else 10 ** (-value / 20)
-        if not self._samples:
+        if self._untouched:
             self._floor = self._wanted_floor
 
     @property
@@ -98,10 +98,10 @@ class Stream:
     def route(self, value: str | int | list[int]) -> None:
         self._experts = self._fixed(value)
         self._route = value
-        if self._samples:
-            self._masker.route = self._experts
-        else:
+        if self._untouched:
             self.reset()
+        else:
+            self._masker.route = self._experts
 
     @property
     def routing(self) -> Routing:
@@ -118,13 +118,35 @@ class Stream:
         self._level = self._features.start(self._rows)
         bins, hz_per_bin = self._stft.n_fft // 2 + 1, self.sample_rate / self._stft.n_fft
         self._high_bands = HighBands(bins, hz_per_bin, self._hop_s, self._rows)
+        self._floor = self._wanted_floor
+        self._untouched = True
+        self._begin()
+
+    def hear(self, signal: NDArray[np.floating]) -> None:
+        """Hear a signal that is not to be enhanced, before the first sample of the one that is.
+
+        Gate, experts and levels then know the voice and the noise, where otherwise the first half
+        second teaches them. `reset` forgets this, too.
+
+        Args:
+            signal: (rows, samples), as the first seconds of what is enhanced next, or room tone.
+
+        Raises:
+            AudioError: As from `feed`, or if the stream has begun.
+        """
+        if self._samples:
+            raise AudioError("the stream has begun; let it hear a signal before, or reset it")
+        self.feed(signal)
+        self._masker.begin()
+        self._begin()
+
+    def _begin(self) -> None:
         self._tail = self._stft.empty_tail(self._rows)
         self._waiting = np.zeros((self._rows, self._stft.overlap), np.float32)
         # Each frame finishes the hop at its begin, so the first hops are the zeros before the
         # signal; with these in front, exactly as much comes out as goes in.
         delay = self.latency - self._stft.overlap
         self._ready = np.zeros((self._rows, delay), np.float32)
-        self._floor = self._wanted_floor
         self._samples = 0
 
     def feed(self, block: NDArray[np.floating]) -> Signal:
@@ -147,6 +169,7 @@ class Stream:
         check_values(block)
         count = block.shape[1]
         self._samples += count
+        self._untouched = self._untouched and not count
         self._waiting = np.concatenate([self._waiting, block], 1)
         hop = self._stft.hop_length
         frames = (self._waiting.shape[1] - self._stft.overlap) // hop

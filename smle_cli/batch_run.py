@@ -110,6 +110,7 @@ def _facts(options: BatchOptions) -> dict[str, Any]:
         "model": options.model,
         "route": files.route,
         "atten_lim_db": files.atten_lim_db,
+        "hear_first": files.hear_first,
         "residual": files.residual,
         "format": files.format,
         "subtype": files.subtype,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smle.sessions import BatchOptions
 
 WORTH_MORE_PROCESSES_BYTES = 8_000_000
-_FOR_FILES = ("suffix", "scheduler", "resume", "dry_run", "copy_others", "report")
+_FOR_FILES = ("hear_first", "suffix", "scheduler", "resume", "dry_run", "copy_others", "report")
 FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 
 
@@ -35,6 +35,11 @@ FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 )
 @click.option(
     "--atten-lim", type=click.FloatRange(0), metavar="DB", help="Remove at most so much noise."
+)
+@click.option(
+    "--hear-first",
+    is_flag=True,
+    help="Hear each file's first four seconds before it begins, so that these are as clean.",
 )
 @click.option("--residual", is_flag=True, help="Write what was removed instead.")
 @click.option("--format", type=click.Choice(FORMATS), default="same", help="Format to write.")
@@ -76,6 +81,7 @@ def enhance(
     model: str,
     route: str,
     atten_lim: float | None,
+    hear_first: bool,
     residual: bool,
     format: str,
     subtype: str | None,
@@ -116,6 +122,7 @@ def enhance(
     files = FileOptions(
         route=_checked_route(route, model),
         atten_lim_db=atten_lim,
+        hear_first=hear_first,
         residual=residual,
         format=format,
         subtype=subtype,

@@ -42,6 +42,9 @@ def _finite(context: click.Context, parameter: click.Parameter, seconds: float) 
     show_default=True,
     help="How often a model's gate decides.",
 )
+@click.option(
+    "--hear-first", is_flag=True, help="Models hear the first four seconds before they begin."
+)
 @click.option("--noisy", type=PLACE, metavar="DIR", help="What the tools were given.")
 @click.option("--system", "systems", multiple=True, metavar="NAME=DIR", help="One more tool.")
 @click.option("--pairs", type=PLACE, metavar="FILE", help="CSV or JSONL that lists the files.")
@@ -110,6 +113,7 @@ def evaluate(
     *,
     models: tuple[str, ...],
     route: str,
+    hear_first: bool,
     noisy: Path | None,
     systems: tuple[str, ...],
     pairs: Path | None,
@@ -155,7 +159,7 @@ def evaluate(
     plan = EvaluationPlan(
         matched,
         rule,
-        models=_models(models, route),
+        models=_models(models, route, hear_first=hear_first),
         title=title,
         command=shlex.join(["smle", *sys.argv[1:]]),
         seed=seed,
@@ -283,11 +287,11 @@ def _estimates(systems: tuple[str, ...], *, enhances: bool) -> dict[str, Path]:
     return estimates
 
 
-def _models(models: tuple[str, ...], route: str) -> ModelSystems | None:
+def _models(models: tuple[str, ...], route: str, *, hear_first: bool) -> ModelSystems | None:
     if not models:
         return None
     if len(set(models)) < len(models):
         raise click.UsageError("--model names one model twice; name each once")
     from smle.model_systems import ModelSystems
 
-    return ModelSystems(models, route)
+    return ModelSystems(models, route, hear_first=hear_first)

@@ -48,6 +48,14 @@ def test_steady_noise_alone_is_quietened(enhancer):
         assert 20 * np.log10(left.std() / noise.std()) < -15
 
 
+def test_noise_that_was_heard_first_is_quiet_from_the_start(enhancer):
+    rate = 16_000
+    noise = 0.05 * np.random.default_rng(2).standard_normal(5 * rate).astype(np.float32)
+    start = slice(0, rate // 4)
+    live, heard = (enhancer(noise, rate, hear_first=first)[start] for first in (False, True))
+    assert 20 * np.log10(heard.std() / live.std()) < -6
+
+
 def test_noise_above_8_khz_goes_with_the_noise_below(enhancer):
     rate = 48_000
     noise = 0.05 * np.random.default_rng(1).standard_normal(4 * rate).astype(np.float32)

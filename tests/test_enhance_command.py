@@ -98,6 +98,30 @@ def test_a_long_file_streamed_in_blocks_has_no_seams(
     assert np.abs(written - smle.load(model_folder)(audio, rate)).max() < 1e-5
 
 
+@pytest.mark.parametrize("streamed_above", [0, 1e9])
+def test_a_file_may_be_heard_before_it_begins(
+    run: Run,
+    noisy: Path,
+    tmp_path: Path,
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    streamed_above: float,
+) -> None:
+    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", streamed_above)
+    write(noisy / "long.wav", sound(5.0, seed=3), 16_000)
+    wav = ("--format", "wav", "--subtype", "FLOAT")
+    assert run(noisy, tmp_path / "out", *wav) == 0
+    assert run(noisy, tmp_path / "heard", *wav, "--hear-first") == 0
+    enhancer = smle.load(model_folder)
+    for name in ("long.wav", "b.flac"):
+        audio, rate = read(noisy / name)
+        plain, heard = (
+            read((tmp_path / out / name).with_suffix(".wav"))[0] for out in ("out", "heard")
+        )
+        assert np.abs(heard - enhancer(audio, rate, hear_first=True)).max() < 1e-5
+        assert np.abs(heard - plain).max() > 1e-3
+
+
 def test_what_is_kept_and_what_is_removed_add_up(run: Run, noisy: Path, tmp_path: Path) -> None:
     wav = ("--format", "wav", "--subtype", "FLOAT")
     assert run(noisy, tmp_path / "kept", *wav) == 0
@@ -219,6 +243,7 @@ def test_resume_does_only_what_changed(run: Run, noisy: Path, tmp_path: Path) ->
     (out / "sub" / "a.wav").unlink()
     write(noisy / "new.wav", sound(0.2), 16_000)
     assert redone("--atten-lim", "6") == ["new.wav", "sub/a.wav"]
+    assert len(redone("--atten-lim", "6", "--hear-first")) == 4
 
 
 def test_resume_recognises_another_model(

@@ -67,6 +67,20 @@ def test_oracle_best_and_routed_are_what_they_are_called(model_folder: Path) -> 
     assert found["routed"].facts["truth"] == "two"
 
 
+def test_every_system_may_hear_first(model_folder: Path) -> None:
+    pair = Pair("a", conditions={"expert": "two"})
+    live, heard = (
+        ModelSystems((str(model_folder),), hear_first=first)(NOISY, RATE_HZ, pair, CLEAN)
+        for first in (False, True)
+    )
+    model = systems_enhancer(model_folder)
+    for system, route in (("oracle", "two"), ("routed", "segment"), ("generalist", "generalist")):
+        expected = model(NOISY, RATE_HZ, route=route, hear_first=True)
+        np.testing.assert_array_equal(heard[system].audio, expected)
+    for system in live:
+        assert np.abs(heard[system].audio - live[system].audio).max() > 1e-4
+
+
 def test_nobody_is_the_best_on_silence_and_the_others_stay(model_folder: Path) -> None:
     found = ModelSystems((str(model_folder),))(NOISY, RATE_HZ, Pair("a"), np.zeros_like(CLEAN))
     assert "best" not in found

@@ -187,6 +187,75 @@ def test_a_batch_gives_what_one_by_one_gives():
                 assert mine[-1].stop_s == pytest.approx(audio.shape[1] / 16_000)
 
 
+def test_a_batch_that_is_heard_first_gives_what_one_by_one_gives():
+    rng = np.random.default_rng(6)
+    audios = [noise(rng, 1, 70_000), noise(rng, 2, 9_001), np.zeros((1, 0), np.float32)]
+    model = enhancer(SUBBAND)
+    for audio, item in zip(
+        audios, model.enhance_batch(audios, 16_000, hear_first=True), strict=True
+    ):
+        alone = model.enhance(audio, 16_000, hear_first=True)
+        np.testing.assert_allclose(item.audio, alone.audio, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", [RECURRENT, SUBBAND], ids=["gru", "subband"])
+def test_what_was_heard_first_counts_as_if_it_had_come_before(network):
+    rng = np.random.default_rng(7)
+    before, audio = noise(rng, 2, 64 * 256), noise(rng, 2, 20_000)
+    model = enhancer(network)
+    stream = model.stream(16_000, 2, route="two")
+    stream.hear(before)
+    heard = in_blocks(stream, audio, [700])
+    assert stream.routing.segments[0][0].start_s == 0
+    assert stream.routing.segments[0][-1].stop_s == pytest.approx(20_000 / 16_000)
+    # The window's length of silence between them: no frame holds some of both.
+    silence = np.zeros((2, 512), np.float32)
+    whole = model(np.concatenate([before, silence, audio], 1), 16_000, route="two")
+    stream.reset()
+    stream.hear(np.concatenate([before, silence], 1))
+    after_silence = in_blocks(stream, audio, [999])
+    np.testing.assert_allclose(after_silence, whole[:, 66 * 256 :], atol=1e-6)
+    assert np.abs(heard - model(audio, 16_000, route="two")).max() > 1e-5
+
+
+def test_a_gate_that_heard_first_begins_with_its_choice():
+    rng = np.random.default_rng(8)
+    audio = noise(rng, 1, 30_000)
+    model = enhancer()
+    stream = model.stream(16_000, 1)
+    stream.hear(audio)
+    chosen = stream.routing.segments
+    stream.feed(audio[:, :1_000])
+    first = stream.routing.segments[0][0]
+    assert not chosen[0]
+    assert first.expert in model.recipe.specialists
+    assert first.probability > 1 / 3
+
+
+def test_only_a_stream_that_has_not_begun_may_hear_first():
+    audio = noise(np.random.default_rng(9), 1, 5_000)
+    stream = enhancer().stream(16_000, 1)
+    stream.feed(audio[:, :1])
+    with pytest.raises(AudioError, match="has begun"):
+        stream.hear(audio)
+    stream.reset()
+    stream.hear(audio)
+    stream.reset()
+    plain = enhancer().stream(16_000, 1).feed(audio)
+    np.testing.assert_array_equal(stream.feed(audio), plain)
+
+
+def test_another_route_forgets_nothing_that_was_heard_first():
+    audio = noise(np.random.default_rng(10), 1, 20_000)
+    model = enhancer()
+    stream = model.stream(16_000, 1, route="one")
+    stream.hear(audio)
+    stream.route = "two"
+    heard = stream.feed(audio)
+    fresh = model.stream(16_000, 1, route="two").feed(audio)
+    assert np.abs(heard - fresh).max() > 1e-3
+
+
 def test_channels_are_routed_and_enhanced_each_for_itself():
     rng = np.random.default_rng(6)
     audio = noise(rng, 3, 30_000)
