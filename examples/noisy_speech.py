@@ -138,4 +138,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python noisy_speech.py FOLDER")
     main(Path(sys.argv[1]))

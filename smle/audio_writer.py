@@ -310,10 +310,9 @@ def _quantised(samples: NDArray[np.float32], bits: int | None) -> NDArray[np.gen
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:  # some network file systems cannot; the file itself is safe
-        pass
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # some file systems cannot; the file itself is safe
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

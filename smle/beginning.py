@@ -1,31 +1,32 @@
-"""The first seconds of signals, to be heard before they are enhanced."""
+"""The first seconds of a signal, to be heard before they are enhanced."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-Signal = NDArray[np.float32]
-
 HEARD_S = 4.0
-"""How much of a signal is heard before it begins."""
+"""How much of a signal is heard before it begins, at most."""
+
+_STEP_S = 0.5
 
 
-def beginning(rows: Signal, lengths: NDArray[np.integer], sample_rate: int) -> Signal:
-    """Cut the first four seconds of each row; a shorter one is heard again until they are over.
+def beginning(signal: NDArray[np.floating], sample_rate: int) -> NDArray[np.floating]:
+    """Cut out what is heard before a signal begins: its first four seconds, backwards.
+
+    What is heard last is then what the signal begins with. A shorter signal is heard in whole half
+    seconds, so that signals of about one length are heard together; one below half a second is too
+    short to tell voice and noise apart, and not heard.
 
     Args:
-        rows: (rows, samples), the shorter ones padded at their end.
-        lengths: Samples of each row that are its own, (rows,).
+        signal: (rows, samples).
         sample_rate: In Hz.
 
     Returns:
-        (rows, samples).
+        (rows, samples), a view.
 
-    >>> beginning(np.array([[1, 2, 0]], np.float32), np.array([2]), 2)
-    array([[1., 2., 1., 2.]], dtype=float32)
+    >>> beginning(np.arange(7)[None], 4)
+    array([[5, 4, 3, 2, 1, 0]])
     """
-    samples = round(HEARD_S * sample_rate)
-    # np.resize makes zeros of a row without samples.
-    own = [row[: min(length, samples)] for row, length in zip(rows, lengths, strict=True)]
-    return np.stack([np.resize(row, samples) for row in own])
+    steps = int(min(signal.shape[1] / sample_rate, HEARD_S) / _STEP_S)
+    return signal[:, : round(steps * _STEP_S * sample_rate)][:, ::-1]

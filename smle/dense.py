@@ -67,6 +67,6 @@ def enhance_densely(
     """
     stream = _SoftStream(mixture, sample_rate, softmax(alpha * logits).astype(np.float32))
     if hear_first:
-        stream.hear(beginning(audio, np.full(len(audio), audio.shape[1]), sample_rate))
+        stream.hear(beginning(audio, sample_rate))
     fed = np.concatenate([stream.feed(audio), stream.flush()], 1)
     return fed[:, stream.latency : stream.latency + audio.shape[1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,9 @@ class Enhancer:
             route: "segment" decides about every second, "file" once for the whole signal; or an
                 expert's name or number.
             atten_lim_db: Most attenuation in dB; None for no limit.
-            hear_first: Hear the first four seconds before enhancing begins, which a stream cannot.
-                Otherwise the first half second, in which voice and noise are new, keeps more noise.
+            hear_first: Hear the first four seconds before enhancing begins, which a live stream
+                cannot. Otherwise the first half second, where voice and noise are new, keeps more
+                of the noise.
 
         Returns:
             The estimate, of the same shape, as float32.
@@ -147,27 +149,17 @@ class Enhancer:
         Returns:
             One result for each signal, in order.
         """
-        if not audios:
-            return []
-        counts = [len(audio) for audio in audios]
-        rows = _stack(audios)
-        if not rows.size:
-            return [Enhanced(np.zeros(a.shape, np.float32), _nobody(self, len(a))) for a in audios]
-        lengths = np.repeat([audio.shape[1] for audio in audios], counts)
-        by_row = self._choices(rows, lengths, sample_rate) if route == "file" else route
-        stream = Stream(
-            self.mixture, sample_rate, len(rows), route=by_row, atten_lim_db=atten_lim_db
-        )
-        if hear_first:
-            stream.hear(beginning(rows, lengths, sample_rate))
-        fed = np.concatenate([stream.feed(rows), stream.flush()], 1)[:, stream.latency :]
-        results, first = [], 0
-        for audio, count in zip(audios, counts, strict=True):
-            own = range(first, first + count)
-            estimate = np.ascontiguousarray(fed[own.start : own.stop, : audio.shape[1]])
-            results.append(Enhanced(estimate, stream.routing_of(own, audio.shape[1])))
-            first += count
-        return results
+        heard = [beginning(audio if hear_first else audio[:, :0], sample_rate) for audio in audios]
+        alike: dict[int, list[int]] = defaultdict(list)
+        for index, first in enumerate(heard):
+            alike[first.shape[1]].append(index)
+        results: dict[int, Enhanced] = {}
+        for own in alike.values():
+            together = self._enhance_alike(
+                [audios[k] for k in own], [heard[k] for k in own], sample_rate, route, atten_lim_db
+            )
+            results |= zip(own, together, strict=True)
+        return [results[index] for index in range(len(audios))]
 
     def route(self, audio: NDArray[np.floating], sample_rate: int) -> Routing:
         """What the gate chooses over time for a signal (channels, time) or (time,)."""
@@ -218,6 +210,35 @@ class Enhancer:
         if route == "file":
             raise AudioError("route 'file' needs the whole file; choose segment or an expert")
         return Stream(self.mixture, sample_rate, channels, route=route, atten_lim_db=atten_lim_db)
+
+    def _enhance_alike(
+        self,
+        audios: list[NDArray[np.floating]],
+        heard: list[NDArray[np.floating]],
+        sample_rate: int,
+        route: str | int,
+        atten_lim_db: float | None,
+    ) -> list[Enhanced]:
+        """Enhance signals of which as much is heard before they begin."""
+        counts = [len(audio) for audio in audios]
+        rows = _stack(audios)
+        if not rows.size:
+            return [Enhanced(np.zeros(a.shape, np.float32), _nobody(self, len(a))) for a in audios]
+        lengths = np.repeat([audio.shape[1] for audio in audios], counts)
+        by_row = self._choices(rows, lengths, sample_rate) if route == "file" else route
+        stream = Stream(
+            self.mixture, sample_rate, len(rows), route=by_row, atten_lim_db=atten_lim_db
+        )
+        if heard[0].size:
+            stream.hear(np.concatenate(heard))
+        fed = np.concatenate([stream.feed(rows), stream.flush()], 1)[:, stream.latency :]
+        results, first = [], 0
+        for audio, count in zip(audios, counts, strict=True):
+            own = range(first, first + count)
+            estimate = np.ascontiguousarray(fed[own.start : own.stop, : audio.shape[1]])
+            results.append(Enhanced(estimate, stream.routing_of(own, audio.shape[1])))
+            first += count
+        return results
 
     def _evidence(
         self, audio: NDArray[np.floating], sample_rate: int

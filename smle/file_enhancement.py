@@ -222,9 +222,8 @@ def _stream(
     )
     blocks = reader.blocks(round(max(BLOCK_S, HEARD_S) * info.sample_rate))
     if options.hear_first:
-        first = next(blocks, np.zeros((info.channels, 0), np.float32))
-        lengths = np.full(info.channels, first.shape[1])
-        stream.hear(beginning(first, lengths, info.sample_rate))
+        first = next(blocks)
+        stream.hear(beginning(first, info.sample_rate))
         blocks = chain([first], blocks)
     frames = 0
     with _writer(job, info, _Beside(reader.tags, reader.chunks), options) as writer:
@@ -278,7 +277,7 @@ def _report(
     elapsed_s: float,
 ) -> FileReport:
     # What ran before the gate's first decision had no lead.
-    decided = [s for channel in routing.segments for s in (channel[1:] or channel)]
+    margins = [s.margin for channel in routing.segments for s in channel if s.margin]
     return FileReport(
         input=os.fspath(job.input),
         output=os.fspath(job.output),
@@ -290,7 +289,7 @@ def _report(
         subtype=writer.subtype,
         expert=routing.dominant,
         probability=routing.probability,
-        margin=min((segment.margin for segment in decided), default=0.0),
+        margin=min(margins, default=0.0),
         low_confidence=routing.probability < enhancer.recipe.routing.confidence,
         switches=routing.switches,
         noise_removed_db=meter.noise_removed_db,

@@ -60,7 +60,7 @@ class Stream:
         self._hop_s = self._stft.hop_length / sample_rate
         self._route = route
         self._experts = self._fixed(route)
-        self._untouched = True
+        self._samples = 0
         self.atten_lim_db = atten_lim_db
         self.reset()
 
@@ -83,14 +83,14 @@ class Stream:
             raise AudioError(f"an attenuation limit of {value} dB; give 0 or more, or none")
         self._atten_lim_db = value
         self._wanted_floor = 0.0 if value is None else 10 ** (-value / 20)
-        if self._untouched:
+        if not self._samples:
             self._floor = self._wanted_floor
 
     @property
     def route(self) -> str | int | list[int]:
         """Who chooses: "segment" for the gate, or an expert.
 
-        A change fades in; before the first sample it is there at once.
+        A change fades in; before anything was heard it is there at once.
         """
         return self._route
 
@@ -98,10 +98,10 @@ class Stream:
     def route(self, value: str | int | list[int]) -> None:
         self._experts = self._fixed(value)
         self._route = value
-        if self._untouched:
-            self.reset()
-        else:
+        if self._samples or self._heard:
             self._masker.route = self._experts
+        else:
+            self.reset()
 
     @property
     def routing(self) -> Routing:
@@ -115,21 +115,21 @@ class Stream:
     def reset(self) -> None:
         """Forget everything that was heard."""
         self._masker = RoutedMasker(self._mixture, self._rows, self._experts, self._hop_s)
-        self._level = self._features.start(self._rows)
         bins, hz_per_bin = self._stft.n_fft // 2 + 1, self.sample_rate / self._stft.n_fft
         self._high_bands = HighBands(bins, hz_per_bin, self._hop_s, self._rows)
         self._floor = self._wanted_floor
-        self._untouched = True
+        self._heard = False
         self._begin()
 
     def hear(self, signal: NDArray[np.floating]) -> None:
         """Hear a signal that is not to be enhanced, before the first sample of the one that is.
 
-        Gate, experts and levels then know the voice and the noise, where otherwise the first half
-        second teaches them. `reset` forgets this, too.
+        Gate and experts then know voice and noise, where otherwise the first half second teaches
+        them. How loud it was is not kept, and `reset` forgets all of it.
 
         Args:
-            signal: (rows, samples), as the first seconds of what is enhanced next, or room tone.
+            signal: (rows, samples), such as the first seconds of what is enhanced next (see
+                `smle.beginning`), or room tone.
 
         Raises:
             AudioError: As from `feed`, or if the stream has begun.
@@ -138,9 +138,11 @@ class Stream:
             raise AudioError("the stream has begun; let it hear a signal before, or reset it")
         self.feed(signal)
         self._masker.begin()
+        self._heard = True
         self._begin()
 
     def _begin(self) -> None:
+        self._level = self._features.start(self._rows)
         self._tail = self._stft.empty_tail(self._rows)
         self._waiting = np.zeros((self._rows, self._stft.overlap), np.float32)
         # Each frame finishes the hop at its begin, so the first hops are the zeros before the
@@ -169,7 +171,6 @@ class Stream:
         check_values(block)
         count = block.shape[1]
         self._samples += count
-        self._untouched = self._untouched and not count
         self._waiting = np.concatenate([self._waiting, block], 1)
         hop = self._stft.hop_length
         frames = (self._waiting.shape[1] - self._stft.overlap) // hop

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from smle.sessions import BatchOptions
 
 WORTH_MORE_PROCESSES_BYTES = 8_000_000
+_FOR_RAW = ("raw_rate", "raw_channels", "raw_subtype")
 _FOR_FILES = ("hear_first", "suffix", "scheduler", "resume", "dry_run", "copy_others", "report")
 FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 
@@ -39,7 +40,7 @@ FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 @click.option(
     "--hear-first",
     is_flag=True,
-    help="Hear each file's first four seconds before it begins, so that these are as clean.",
+    help="Hear the first four seconds before a file begins: they come out as clean as the rest.",
 )
 @click.option("--residual", is_flag=True, help="Write what was removed instead.")
 @click.option("--format", type=click.Choice(FORMATS), default="same", help="Format to write.")
@@ -110,12 +111,21 @@ def enhance(
     from smle.model_digest import model_digest
     from smle.sessions import BatchOptions
 
-    if atten_lim is not None and math.isnan(atten_lim):
-        raise click.UsageError("--atten-lim nan is no number; give decibels")
+    if atten_lim is not None and not math.isfinite(atten_lim):
+        raise click.UsageError(
+            f"--atten-lim {atten_lim} is no limit; give decibels, or leave it out"
+        )
     if force and resume:
         raise click.UsageError("--force does everything anew, --resume keeps it; choose one")
     if {os.sep, os.altsep} & set(suffix):
         raise click.UsageError(f"--suffix {suffix!r} is no part of a name; leave out separators")
+    if str(noisy) != "-":
+        _refuse_given(_FOR_RAW, "for raw standard input; let NOISY be -")
+    elif raw_rate is None:
+        _refuse_given(_FOR_RAW, "for raw standard input; give its --raw-rate as well")
+    named = (str(noisy) == "-" or noisy.is_file()) and str(out) != "-" and not takes_names(out)
+    if named and format != "same" and _container(format) != _container(format_of(out)):
+        raise click.UsageError(f"--format {format} contradicts {out}; leave out one of them")
     from smle_cli.consoles import show_log
 
     show_log(quiet=quiet, verbose=verbose)
@@ -131,13 +141,16 @@ def enhance(
     if str(noisy) == "-" or str(out) == "-":
         from smle.pipes import PipeFormat
 
-        _refuse_for_streams()
+        _refuse_given(_FOR_FILES, "for files and folders, not for a stream")
+        if str(out) != "-" and not named:
+            raise click.UsageError(
+                f"{out} is no audio file's name; give one that ends in .wav, say"
+            )
         raw = PipeFormat(raw_rate, raw_channels, raw_subtype.upper()) if raw_rate else None
         from smle_cli.pipe_run import pipe_and_show
 
         pipe_and_show(noisy, out, files, model, raw, quiet=quiet)
         return
-    named = noisy.is_file() and not takes_names(out)
     if named and format == "same" and format_of(out) != format_of(noisy):
         files = replace(files, format=format_of(out))
     if noisy.exists() and not noisy.is_file() and not noisy.is_dir():
@@ -169,11 +182,15 @@ def enhance(
         raise FilesFailedError(len(plan.jobs))
 
 
+def _container(format: str) -> str:
+    return "ogg" if format == "opus" else format
+
+
 def _checked_route(route: str, model: str) -> str:
     from smle.model_folders import read_bundled_recipe
 
     names = read_bundled_recipe(model).expert_names
-    if route.isdigit() and int(route) < len(names):
+    if route.isdecimal() and int(route) < len(names):
         return names[int(route)]
     if route not in ("segment", "file", "folder", *names):
         known = ", ".join(("segment", "file", "folder", *names))
@@ -231,13 +248,13 @@ def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: 
     return lost
 
 
-def _refuse_for_streams() -> None:
-    """Say which of the given options mean nothing for a stream."""
+def _refuse_given(names: tuple[str, ...], meant: str) -> None:
+    """Refuse options that mean nothing here, if one was given."""
     context = click.get_current_context()
-    for name in _FOR_FILES:
+    for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} is for files and folders, not for a stream")
+            raise click.UsageError(f"{option} is {meant}")
 
 
 def _same_size(source: Path, copy: Path) -> bool:

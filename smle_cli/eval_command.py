@@ -289,6 +289,8 @@ def _estimates(systems: tuple[str, ...], *, enhances: bool) -> dict[str, Path]:
 
 def _models(models: tuple[str, ...], route: str, *, hear_first: bool) -> ModelSystems | None:
     if not models:
+        if hear_first or route != "segment":
+            raise click.UsageError("--hear-first and --route are for models; give --model as well")
         return None
     if len(set(models)) < len(models):
         raise click.UsageError("--model names one model twice; name each once")

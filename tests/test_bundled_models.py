@@ -56,6 +56,13 @@ def test_noise_that_was_heard_first_is_quiet_from_the_start(enhancer):
     assert 20 * np.log10(heard.std() / live.std()) < -6
 
 
+def test_a_quiet_start_stays_though_louder_speech_was_heard_first(enhancer):
+    clean = speech_like(seed=3).astype(np.float32)
+    clean[:16_000] *= 0.1
+    live, heard = (enhancer(clean, 16_000, hear_first=first)[:16_000] for first in (False, True))
+    assert 20 * np.log10(heard.std() / live.std()) > -1
+
+
 def test_noise_above_8_khz_goes_with_the_noise_below(enhancer):
     rate = 48_000
     noise = 0.05 * np.random.default_rng(1).standard_normal(4 * rate).astype(np.float32)

@@ -8,6 +8,7 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from smle.array_networks import ArrayNetwork
+from smle.array_spectral import ArrayFeatures, ArrayStft
 from smle.config import RoutingConfig
 from smle.errors import AudioError
 from smle.masking import RoutedMasker
@@ -189,7 +190,8 @@ def test_a_batch_gives_what_one_by_one_gives():
 
 def test_a_batch_that_is_heard_first_gives_what_one_by_one_gives():
     rng = np.random.default_rng(6)
-    audios = [noise(rng, 1, 70_000), noise(rng, 2, 9_001), np.zeros((1, 0), np.float32)]
+    shapes = ((1, 70_000), (2, 9_001), (1, 15_999), (1, 65_000), (2, 700), (1, 0))
+    audios = [noise(rng, channels, samples) for channels, samples in shapes]
     model = enhancer(SUBBAND)
     for audio, item in zip(
         audios, model.enhance_batch(audios, 16_000, hear_first=True), strict=True
@@ -199,22 +201,25 @@ def test_a_batch_that_is_heard_first_gives_what_one_by_one_gives():
 
 
 @pytest.mark.parametrize("network", [RECURRENT, SUBBAND], ids=["gru", "subband"])
-def test_what_was_heard_first_counts_as_if_it_had_come_before(network):
+def test_experts_go_on_from_what_was_heard_first_but_levels_begin_anew(network):
     rng = np.random.default_rng(7)
-    before, audio = noise(rng, 2, 64 * 256), noise(rng, 2, 20_000)
+    before, audio = 30 * noise(rng, 2, 16_000), noise(rng, 2, 20_000)
     model = enhancer(network)
     stream = model.stream(16_000, 2, route="two")
     stream.hear(before)
     heard = in_blocks(stream, audio, [700])
     assert stream.routing.segments[0][0].start_s == 0
     assert stream.routing.segments[0][-1].stop_s == pytest.approx(20_000 / 16_000)
-    # The window's length of silence between them: no frame holds some of both.
-    silence = np.zeros((2, 512), np.float32)
-    whole = model(np.concatenate([before, silence, audio], 1), 16_000, route="two")
-    stream.reset()
-    stream.hear(np.concatenate([before, silence], 1))
-    after_silence = in_blocks(stream, audio, [999])
-    np.testing.assert_allclose(after_silence, whole[:, 66 * 256 :], atol=1e-6)
+    spectral = model.recipe.spectral
+    stft, features = ArrayStft(spectral, 16_000), ArrayFeatures(spectral)
+    masker = RoutedMasker(model.mixture, 2, [1, 1])
+    for signal in (before, audio):
+        padded = np.pad(signal, ((0, 0), (stft.overlap, 0)))
+        spectrum = stft.analyse(padded)
+        mask = masker(features(spectrum, features.start(2))[0])
+    expected, _ = stft.synthesise(mask * spectrum, stft.empty_tail(2))
+    whole = expected[:, stft.overlap :]
+    np.testing.assert_allclose(heard[:, : whole.shape[1]], whole, atol=1e-6)
     assert np.abs(heard - model(audio, 16_000, route="two")).max() > 1e-5
 
 
@@ -243,6 +248,14 @@ def test_only_a_stream_that_has_not_begun_may_hear_first():
     stream.reset()
     plain = enhancer().stream(16_000, 1).feed(audio)
     np.testing.assert_array_equal(stream.feed(audio), plain)
+
+
+def test_a_limit_that_is_set_after_hearing_is_there_from_the_first_sample():
+    audio = noise(np.random.default_rng(11), 1, 9_000)
+    stream = enhancer().stream(16_000, 1)
+    stream.hear(audio)
+    stream.atten_lim_db = 0.0
+    np.testing.assert_allclose(in_blocks(stream, audio, [999]), audio, atol=1e-6)
 
 
 def test_another_route_forgets_nothing_that_was_heard_first():
