@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from smle.array_spectral import Array, ArrayRunningMean, Spectrum, power_of
 
-# The bins whose gain those above follow: fricatives reach there, voiced speech hardly does.
-_GUIDE_HZ = (6_000.0, 7_600.0)
+# The bins whose gain those above follow, as parts of what the model hears: 6 to 7.6 kHz of 8.
+# Fricatives reach there, voiced speech hardly does.
+_GUIDE = (0.75, 0.95)
 _BAND_HZ = 1_000.0
 # Noise is what is left over this long while the guide keeps less than half of the magnitude, ...
 _NOISE_S = 2.0
@@ -27,7 +28,8 @@ _SILENCE = np.float32(1e-30)
 class HighBands:
     """Cuts or extends masks to the bins of a spectrum, frame after frame.
 
-    If there are bins that the model does not hear, no gain from 7.6 kHz on is more than the power
+    If there are bins that the model does not hear, no gain from 7.6 kHz on (where a model hears up
+    to 8 kHz) is more than the power
     that the mask keeps of the bins below, so that an "s" passes and noise up there goes when the
     noise below it goes. Nor is it more, in bands of about 1 kHz, than what three times the noise
     leaves of a band's power: hiss does not come back with an "s" that is no louder up there. The
@@ -37,17 +39,20 @@ class HighBands:
     Args:
         bins: Bins of the spectra.
         hz_per_bin: Spacing of bins in Hz.
+        heard_hz: Up to where the model hears, in Hz.
         hop_s: Seconds from frame to frame.
         rows: How many signals run side by side.
 
-    >>> high_bands = HighBands(769, 31.25, 0.016, rows=1)
+    >>> high_bands = HighBands(769, 31.25, 8_000, 0.016, rows=1)
     >>> mask = high_bands(np.full((1, 2, 257), 0.5), np.ones((1, 2, 769), complex))
     >>> mask.shape, bool((mask == 0.5).all())
     ((1, 2, 769), True)
     """
 
-    def __init__(self, bins: int, hz_per_bin: float, hop_s: float, rows: int) -> None:
-        self._low, self._high = (round(hz / hz_per_bin) for hz in _GUIDE_HZ)
+    def __init__(
+        self, bins: int, hz_per_bin: float, heard_hz: float, hop_s: float, rows: int
+    ) -> None:
+        self._low, self._high = (round(part * heard_hz / hz_per_bin) for part in _GUIDE)
         wide = max(bins - self._high, 1)
         bands = max(round(wide * hz_per_bin / _BAND_HZ), 1)
         edges = np.arange(bands + 1) * wide // bands

@@ -127,6 +127,8 @@ def run_batch(
             for one in made:
                 if one.report.status == "done":
                     ledger.done(one.job, one.key, one.report.as_dict(), one.digest, one.mtime_ns)
+                else:
+                    ledger.failed(one.job)
                 yield one.report
         yield from settled
 

@@ -28,5 +28,6 @@ def beginning(signal: NDArray[np.floating], sample_rate: int) -> NDArray[np.floa
     >>> beginning(np.arange(7)[None], 4)
     array([[5, 4, 3, 2, 1, 0]])
     """
-    steps = int(min(signal.shape[1] / sample_rate, HEARD_S) / _STEP_S)
-    return signal[:, : round(steps * _STEP_S * sample_rate)][:, ::-1]
+    step = max(int(_STEP_S * sample_rate), 1)  # a stream refuses a rate that makes no sense
+    steps = min(signal.shape[1] // step, int(HEARD_S / _STEP_S))
+    return signal[:, : steps * step][:, ::-1]

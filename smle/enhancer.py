@@ -149,7 +149,7 @@ class Enhancer:
         Returns:
             One result for each signal, in order.
         """
-        heard = [beginning(audio if hear_first else audio[:, :0], sample_rate) for audio in audios]
+        heard = [beginning(a, sample_rate) if hear_first else a[:, :0] for a in audios]
         alike: dict[int, list[int]] = defaultdict(list)
         for index, first in enumerate(heard):
             alike[first.shape[1]].append(index)

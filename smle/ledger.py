@@ -1,8 +1,9 @@
 """What a batch has done so far, kept in its output folder, so that it can go on after any end.
 
 One JSON object per line. `begin` claims an output before anything is written under its name;
-`done` records the whole output with what it was made from. A line that was torn by a crash counts
-for nothing. An output that was never claimed is somebody else's, and stays.
+`done` records the whole output with what it was made from; `failed` gives the claim back. A line
+that was torn by a crash counts for nothing. An output that was never claimed, or that was changed
+since it was recorded, is somebody else's, and stays.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Ledger:
                 entry = json.loads(line)
                 if _is_entry(entry):
                     self._entries[entry["output"]] = entry
+                    if entry.get("released"):
+                        del self._entries[entry["output"]]
         self._torn = bool(content) and not content.endswith(b"\n")
         return self
 
@@ -97,12 +100,15 @@ class Ledger:
         if "report" not in entry:
             return "ours"
         try:
-            size = job.output.stat().st_size
+            output = job.output.stat()
         except OSError:  # a link that leads nowhere
             return "foreign"
-        if size != entry["output_bytes"]:
+        if output.st_size != entry["output_bytes"]:
             return "foreign"
-        return "done" if entry["key"] == key and _same_input(job.input, entry) else "ours"
+        if entry["key"] == key and _same_input(job.input, entry):
+            return "done"
+        # What was edited since may be as long as before.
+        return "ours" if output.st_mtime_ns == entry.get("output_mtime_ns") else "foreign"
 
     def report(self, job: Job) -> dict[str, Any]:
         """What was recorded when a job was done."""
@@ -132,15 +138,28 @@ class Ledger:
             mtime_ns: Time of the input as it was read.
         """
         with contextlib.suppress(OSError):
+            output = job.output.stat()
             entry = {
                 "output": self._name(job),
                 "key": key,
                 "input_digest": digest,
                 "input_mtime_ns": mtime_ns,
-                "output_bytes": job.output.stat().st_size,
+                "output_bytes": output.st_size,
+                "output_mtime_ns": output.st_mtime_ns,
                 "report": report,
             }
             self._append([entry])
+
+    def failed(self, job: Job) -> None:
+        """Give back the claim on an output that was not written: whoever puts a file there owns it.
+
+        Args:
+            job: The job; what an earlier run made of it stays known.
+        """
+        name = self._name(job)
+        before = self._entries.get(name) if os.path.lexists(job.output) else None
+        with contextlib.suppress(OSError):
+            self._append([before or {"output": name, "released": True}])
 
     def _name(self, job: Job) -> str:
         return job.output.relative_to(self.folder).as_posix()

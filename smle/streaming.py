@@ -116,7 +116,8 @@ class Stream:
         """Forget everything that was heard."""
         self._masker = RoutedMasker(self._mixture, self._rows, self._experts, self._hop_s)
         bins, hz_per_bin = self._stft.n_fft // 2 + 1, self.sample_rate / self._stft.n_fft
-        self._high_bands = HighBands(bins, hz_per_bin, self._hop_s, self._rows)
+        heard_hz = self._mixture.recipe.spectral.sample_rate / 2
+        self._high_bands = HighBands(bins, hz_per_bin, heard_hz, self._hop_s, self._rows)
         self._floor = self._wanted_floor
         self._heard = False
         self._begin()

@@ -47,9 +47,10 @@ def whole_outputs(folder: Path) -> int:
     return sum(not path.name.startswith(".") for path in folder.rglob("*.*"))
 
 
-def wait_for_outputs(out: Path, count: int) -> None:
-    """Wait until that many outputs stand there."""
+def wait_for_outputs(out: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process that is at work has made that many outputs."""
     while whole_outputs(out) < count:
+        assert process.poll() is None
         time.sleep(0.01)
 
 

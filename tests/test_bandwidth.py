@@ -11,7 +11,7 @@ HEARD, BINS, HZ_PER_BIN, HOP_S = 257, 769, 31.25, 0.016
 
 
 def high_bands(rows: int = 1) -> HighBands:
-    return HighBands(BINS, HZ_PER_BIN, HOP_S, rows)
+    return HighBands(BINS, HZ_PER_BIN, 8_000, HOP_S, rows)
 
 
 def bins(low_hz: float, high_hz: float) -> slice:
@@ -55,6 +55,15 @@ def test_noise_is_known_within_a_third_of_a_second(consonant):
     mask[:, 20:31] = 1.0
     fitted = high_bands()(mask, noisy)
     assert kept_db(fitted, noisy, slice(20, 150), bins(8_000, 24_000)) < -20
+
+
+def test_noise_that_grew_louder_does_not_come_back_after_two_seconds():
+    noisy, mask = hiss(400), np.full((1, 400, HEARD), 0.05, np.float32)
+    noisy[:, :100] *= 0.1
+    spoken = slice(300, 312)
+    mask[:, spoken] = 1.0
+    fitted = high_bands()(mask, noisy)
+    assert kept_db(fitted, noisy, spoken, bins(8_000, 24_000)) < -10
 
 
 def test_noise_that_ended_takes_nothing_away(consonant):
@@ -114,12 +123,14 @@ def test_frames_may_come_in_blocks(consonant, size):
 @pytest.mark.parametrize("wanted", [129, 257])
 def test_a_low_rate_has_the_mask_of_the_bins_that_it_has(wanted):
     mask = np.random.default_rng(7).random((1, 5, HEARD)).astype(np.float32)
-    fitted = HighBands(wanted, HZ_PER_BIN, HOP_S, 1)(mask, hiss(5)[..., :wanted])
+    fitted = HighBands(wanted, HZ_PER_BIN, 8_000, HOP_S, 1)(mask, hiss(5)[..., :wanted])
     np.testing.assert_array_equal(fitted, mask[..., :wanted])
 
 
 @pytest.mark.parametrize("wanted", [258, 260, 290, 24_577])
 def test_any_number_of_bins_above_is_filled(wanted):
     mask = np.full((1, 3, HEARD), 0.7, np.float32)
-    fitted = HighBands(wanted, HZ_PER_BIN, HOP_S, 1)(mask, np.ones((1, 3, wanted), np.complex64))
+    fitted = HighBands(wanted, HZ_PER_BIN, 8_000, HOP_S, 1)(
+        mask, np.ones((1, 3, wanted), np.complex64)
+    )
     np.testing.assert_allclose(fitted, np.full((1, 3, wanted), 0.7), atol=1e-6)

@@ -243,7 +243,25 @@ def test_resume_does_only_what_changed(run: Run, noisy: Path, tmp_path: Path) ->
     (out / "sub" / "a.wav").unlink()
     write(noisy / "new.wav", sound(0.2), 16_000)
     assert redone("--atten-lim", "6") == ["new.wav", "sub/a.wav"]
-    assert len(redone("--atten-lim", "6", "--hear-first")) == 4
+    for options in (["--hear-first"], ["--residual"], ["--route", "two"], ["--subtype", "PCM_24"]):
+        assert len(redone(*options)) == 4
+
+
+@pytest.mark.parametrize("lost", ["half a line", "a record"])
+def test_resume_goes_on_with_a_ledger_that_a_crash_cut_off(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str
+) -> None:
+    out = tmp_path / "out"
+    assert run(noisy, out) == 0
+    ledger = out / ".smle-ledger.jsonl"
+    whole = ledger.read_bytes()
+    last = whole.splitlines(keepends=True)[-1]
+    assert b'"report"' in last
+    ledger.write_bytes(whole[: -len(last) // 2 if lost == "half a line" else -len(last)])
+    assert run(noisy, out, "--resume") == 0
+    assert "1 done, 2 kept" in capsys.readouterr().err
+    assert run(noisy, out, "--resume") == 0
+    assert "3 kept" in capsys.readouterr().err
 
 
 def test_resume_recognises_another_model(
@@ -265,6 +283,45 @@ def test_resume_keeps_what_the_user_made_of_an_output(
     (tmp_path / "out" / "a.wav").write_text("edited")
     assert run(noisy, tmp_path / "out", "--resume", "--atten-lim", "6") == 3
     assert (tmp_path / "out" / "a.wav").read_text() == "edited"
+
+
+def test_resume_keeps_an_output_that_was_edited_and_is_as_long(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(noisy, out) == 0
+    louder = 1.5 * read(out / "a.wav")[0]
+    write(out / "a.wav", louder, 16_000, overwrite=True)
+    edited = (out / "a.wav").read_bytes()
+    assert run(noisy, out, "--resume", "--atten-lim", "6") == 3
+    assert (out / "a.wav").read_bytes() == edited
+
+
+def test_resume_keeps_what_the_user_put_where_a_file_had_failed(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    sound = (noisy / "a.wav").read_bytes()
+    (noisy / "a.wav").write_text("no audio")
+    assert run(noisy, out) == 3
+    (out / "a.wav").write_text("precious")
+    (noisy / "a.wav").write_bytes(sound)
+    assert run(noisy, out, "--resume") == 3
+    assert (out / "a.wav").read_text() == "precious"
+
+
+def test_a_result_of_ours_may_be_replaced_after_its_input_was_damaged_for_a_while(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(noisy, out) == 0
+    sound = (noisy / "a.wav").read_bytes()
+    (noisy / "a.wav").write_text("no audio")
+    assert run(noisy, out, "--resume", "--atten-lim", "6") == 3
+    before = (out / "a.wav").read_bytes()
+    (noisy / "a.wav").write_bytes(sound)
+    assert run(noisy, out, "--resume", "--atten-lim", "6") == 0
+    assert (out / "a.wav").read_bytes() != before
 
 
 def test_resume_leaves_a_link_that_came_in_an_outputs_place(

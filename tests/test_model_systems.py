@@ -55,6 +55,10 @@ def test_oracle_best_and_routed_are_what_they_are_called(model_folder: Path) -> 
     model = systems_enhancer(model_folder)
     np.testing.assert_array_equal(found["oracle"].audio, model(NOISY, RATE_HZ, route="two"))
     np.testing.assert_array_equal(found["routed"].audio, model(NOISY, RATE_HZ, route="file"))
+    logits = mean_logits(model.mixture, NOISY, RATE_HZ)
+    alpha = found["dense"].facts["alpha"]
+    dense = enhance_densely(model.mixture, NOISY, RATE_HZ, logits, alpha)
+    np.testing.assert_array_equal(found["dense"].audio, dense)
     np.testing.assert_array_equal(
         found["generalist"].audio, model(NOISY, RATE_HZ, route="generalist")
     )

@@ -111,7 +111,9 @@ def test_raw_samples_come_out_while_more_go_in(model_folder: Path) -> None:
     latency = smle.load(model_folder).stream(16_000, 1).latency
     early = b""
     while len(early) < 4 * (16_000 - latency):
-        early += os.read(process.stdout.fileno(), 1 << 16)
+        more = os.read(process.stdout.fileno(), 1 << 16)
+        assert more
+        early += more
     process.stdin.write(audio[0, 16_000:].tobytes())
     late, _ = process.communicate()
     assert process.returncode == 0
@@ -200,7 +202,7 @@ def test_an_interrupt_ends_it_at_once_and_leaves_nothing_half_done(
         process = start(
             *("enhance", "--model", model_folder, "-j", jobs, many, out), start_new_session=True
         )
-        wait_for_outputs(out, 20)
+        wait_for_outputs(out, 20, process)
         send(process.pid, what)
         if number % 2:  # somebody is in a hurry
             time.sleep(0.003)
@@ -285,7 +287,7 @@ def test_an_input_that_vanishes_while_it_runs_is_reported(
     for path in sorted(many.glob("[0-3]/*")):
         (folder / path.name).write_bytes(path.read_bytes())
     process = start("enhance", "--model", model_folder, "-j", 1, folder, tmp_path / "out")
-    wait_for_outputs(tmp_path / "out", 1)
+    wait_for_outputs(tmp_path / "out", 1, process)
     last = sorted(folder.iterdir())[-1]
     last.unlink()
     _, err = process.communicate()

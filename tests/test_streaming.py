@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from smle.array_networks import ArrayNetwork
 from smle.array_spectral import ArrayFeatures, ArrayStft
-from smle.config import RoutingConfig
+from smle.config import RoutingConfig, SpectralConfig
 from smle.errors import AudioError
 from smle.masking import RoutedMasker
 from smle.one_thread import OneThread
@@ -116,6 +116,34 @@ def test_a_change_of_the_attenuation_limit_makes_no_click():
     out = np.concatenate([first, stream.feed(tone[:, rate:])], 1)[0, 1000:]
     steady = np.abs(np.diff(tone[0], 2)).max()
     assert np.abs(np.diff(out, 2)).max() < 2 * steady
+
+
+def test_an_attenuation_limit_glides_to_another():
+    """Over 64 ms, which are 4 frames: what none of them may do is to arrive at once."""
+    audio = noise(np.random.default_rng(12), 1, 32_000)
+    model = enhancer(SUBBAND)
+    enhanced = model(audio, 16_000)
+    stream = model.stream(16_000, 1, atten_lim_db=0.0)
+    first = stream.feed(audio[:, :16_384])
+    stream.atten_lim_db = None
+    out = np.concatenate([first, stream.feed(audio[:, 16_384:]), stream.flush()], 1)[:, 512:]
+    kept = ((out - enhanced) * (audio - enhanced)).reshape(1, -1, 256).sum(2)
+    kept /= ((audio - enhanced) ** 2).reshape(1, -1, 256).sum(2)
+    before = kept[0, 62:70]  # the share of noisy signal, hop by hop
+    assert before[0] == pytest.approx(1, abs=1e-3)
+    assert before[-1] == pytest.approx(0, abs=1e-3)
+    assert np.abs(np.diff(before)).max() < 0.4
+
+
+@pytest.mark.parametrize("model_rate", [8_000, 48_000])
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 48_000, 96_000])
+def test_models_of_any_rate_take_signals_of_any_rate(model_rate, rate):
+    audio = noise(np.random.default_rng(13), 1, rate)
+    model = enhancer(spectral=SpectralConfig(sample_rate=model_rate))
+    out = model(audio, rate)
+    assert out.shape == audio.shape
+    assert np.isfinite(out).all()
+    assert np.abs(out).max() > 1e-4
 
 
 def test_a_switch_of_experts_makes_no_click():

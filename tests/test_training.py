@@ -22,9 +22,10 @@ from smle.distributed import check_shares, own_device
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
+from smle.recipe import read_recipe
 from smle.stage import Progress
 from smle.training import train
-from smle.training_data import Material
+from smle.training_data import Material, TrainingData
 from smle_cli.train_command import train as train_command
 
 RATE = 16_000
@@ -353,6 +354,49 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path, material):
     for name, weight in weights(model).items():
         if name.startswith("generalist"):
             assert torch.equal(kept[f"best/{name.removeprefix('generalist.')}"], weight)
+    assert any(
+        not torch.equal(weight, kept[name.replace("last/", "best/")])
+        for name, weight in kept.items()
+        if name.startswith("last/")
+    )
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 50:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run(tmp_path / "cut", material, text, stages=("generalist",), watch=stop)
+    cut = weights(run(tmp_path / "cut", material, text, stages=("generalist",), resume=True))
+    for name, weight in weights(model).items():
+        torch.testing.assert_close(cut[name], weight, atol=1e-5, rtol=1e-4)
+
+
+def test_patience_ends_a_stage_that_gets_no_better(tmp_path, material):
+    still = "steps = 40\nlearning_rate = 0.0\npatience_steps = 4\nvalidate_every_steps = 2\n"
+    text = RECIPE.replace("validate_every_steps = 4\noptimiser", "optimiser")
+    seen: list[int] = []
+    run(
+        tmp_path / "run",
+        material,
+        text.replace("steps = 12\n", still),
+        stages=("generalist",),
+        watch=lambda progress: seen.append(progress.step),
+    )
+    assert seen[-1] == 6
+
+
+def test_what_is_held_out_is_never_trained_on(tmp_path, material):
+    recipe = tmp_path / "toy.toml"
+    recipe.write_text(RECIPE)
+    data = TrainingData(read_recipe(recipe), material, tmp_path)
+    for kind, folder in enumerate((material.speech, material.noise)):
+        trained, held_out = (
+            {utterance.path for utterance in data._parts[part][kind].corpus.utterances}
+            for part in (False, True)
+        )
+        assert not trained & held_out
+        assert len(held_out) >= 1
+        assert len(trained | held_out) == len(list(folder.iterdir()))
 
 
 def test_training_lowers_the_loss(tmp_path, material):
@@ -378,7 +422,10 @@ def test_two_processes_follow_the_loss_of_one(tmp_path, material):
         "train(recipe, Material(speech, noise), run, stages=('generalist',),\n"
         "      watch=lambda p: p.score and print('score', p.step, p.score, flush=True))\n"
     )
-    (tmp_path / "toy.toml").write_text(RECIPE.replace("[mixing]", "[mixing]\nclean_only = 0.0"))
+    # So fast that the halves of a batch, each for itself, would lead elsewhere.
+    text = RECIPE.replace("[mixing]", "[mixing]\nclean_only = 0.0")
+    text = text.replace("steps = 12\n", "steps = 12\nlearning_rate = 1.0\naverage = 0.0\n")
+    (tmp_path / "toy.toml").write_text(text)
     curves = []
     for processes in (1, 2):
         command = [
@@ -394,6 +441,7 @@ def test_two_processes_follow_the_loss_of_one(tmp_path, material):
         found = re.findall(r"score (\d+) ([-\d.]+)", done.stdout)
         curves.append(sorted({(int(step), round(float(score), 4)) for step, score in found}))
     assert len(curves[0]) == 3
+    assert abs(curves[0][0][1] - curves[0][-1][1]) > 0.1
     for (step, one), (same, two) in zip(*curves, strict=True):
         assert step == same
         assert two == pytest.approx(one, abs=2e-3)

@@ -41,7 +41,14 @@ def broadcast_wave(path: Path, before: bytes = BEXT, after: bytes = CUE + LABEL)
 
 
 @pytest.mark.parametrize("options", [(), ("--residual",), ("--subtype", "FLOAT")])
-def test_they_stay_as_they_are(tmp_path: Path, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("streamed_above", [0, 1e9])
+def test_they_stay_as_they_are(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    streamed_above: float,
+) -> None:
+    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", streamed_above)
     broadcast_wave(tmp_path / "a.wav")
     out = tmp_path / "out" / "a.wav"
     assert exit_code(["enhance", str(tmp_path / "a.wav"), str(out.parent), "-q", *options]) == 0

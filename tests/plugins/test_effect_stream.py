@@ -110,7 +110,9 @@ def test_the_stream_is_the_textbook_transform(
     with torch.inference_mode():
         heard, _ = features(spectrum, features.start(2))
         mask = expert(heard, expert.start(2))[0].numpy()
-        high_bands = HighBands(spectrum.shape[2], rate / stft.n_fft, stft.hop_length / rate, rows=2)
+        high_bands = HighBands(
+            spectrum.shape[2], rate / stft.n_fft, 8_000, stft.hop_length / rate, rows=2
+        )
         fitted = torch.from_numpy(high_bands(mask, spectrum.numpy()))
         signal, _ = stft.synthesise(fitted * spectrum, stft.empty_tail(2))
     expected = signal.numpy()[:, stft.overlap :][:, : audio.shape[1]]
