@@ -28,13 +28,13 @@ _SILENCE = np.float32(1e-30)
 class HighBands:
     """Cuts or extends masks to the bins of a spectrum, frame after frame.
 
-    If there are bins that the model does not hear, no gain from 7.6 kHz on (where a model hears up
-    to 8 kHz) is more than the power
-    that the mask keeps of the bins below, so that an "s" passes and noise up there goes when the
-    noise below it goes. Nor is it more, in bands of about 1 kHz, than what three times the noise
-    leaves of a band's power: hiss does not come back with an "s" that is no louder up there. The
-    noise of a band is the least power of the last two seconds while the guide kept less than half;
-    where it hardly ever did, as in clean speech, none is known and nothing is taken away.
+    If there are bins that the model does not hear, no gain from 7.6 kHz on (of the 8 kHz that the
+    bundled models hear) is more than the power that the mask keeps of the bins below, so that an
+    "s" passes and noise up there goes when the noise below it goes. Nor is it more, in bands of
+    about 1 kHz, than what three times the noise leaves of a band's power: hiss does not come back
+    with an "s" that is no louder up there. The noise of a band is the least power of the last two
+    seconds while the guide kept less than half; where it hardly ever did, as in clean speech, none
+    is known and nothing is taken away.
 
     Args:
         bins: Bins of the spectra.
