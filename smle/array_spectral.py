@@ -134,6 +134,18 @@ class ArrayRunningMean:
         unbiased = biased / seen.astype(np.float32)[:, None]
         return unbiased, ArrayMeanState(latest, state.frames + count)
 
+    def as_if_of(self, frames: int, state: ArrayMeanState) -> ArrayMeanState:
+        """A state of the same mean that has seen so many frames only: it is soon outweighed.
+
+        Args:
+            frames: At least one.
+            state: Of more frames; one of fewer comes back as it is.
+        """
+        if state.frames <= frames:
+            return state
+        unbiased = state.mean / np.float32(1 - self._decay**state.frames)
+        return ArrayMeanState(unbiased * np.float32(1 - self._decay**frames), frames)
+
     def biased(self, values: Array, mean: Array) -> tuple[Array, Array]:
         """Follow a mean that takes the frames before the first for zeros.
 
@@ -175,6 +187,10 @@ class ArrayFeatures:
     def start(rows: int) -> ArrayMeanState:
         """The state before the first frame."""
         return ArrayRunningMean.start(rows, 1)
+
+    def brief(self, state: ArrayMeanState, frames: int) -> ArrayMeanState:
+        """The state, its level as if it were that of so many frames only."""
+        return self._level.as_if_of(frames, state)
 
     def __call__(self, spectrum: Spectrum, state: ArrayMeanState) -> tuple[Array, ArrayMeanState]:
         """Make features of more frames.

@@ -12,11 +12,10 @@ _STEP_S = 0.5
 
 
 def beginning(signal: NDArray[np.floating], sample_rate: int) -> NDArray[np.floating]:
-    """Cut out what is heard before a signal begins: its first four seconds, backwards.
+    """Cut out what is heard before a signal begins: its first four seconds.
 
-    What is heard last is then what the signal begins with. A shorter signal is heard in whole half
-    seconds, so that signals of about one length are heard together; one below half a second is too
-    short to tell voice and noise apart, and not heard.
+    A shorter signal is heard in whole half seconds, so that signals of about one length are heard
+    together; one below half a second is too short to tell voice and noise apart, and not heard.
 
     Args:
         signal: (rows, samples).
@@ -26,8 +25,8 @@ def beginning(signal: NDArray[np.floating], sample_rate: int) -> NDArray[np.floa
         (rows, samples), a view.
 
     >>> beginning(np.arange(7)[None], 4)
-    array([[5, 4, 3, 2, 1, 0]])
+    array([[0, 1, 2, 3, 4, 5]])
     """
     step = max(int(_STEP_S * sample_rate), 1)  # a stream refuses a rate that makes no sense
     steps = min(signal.shape[1] // step, int(HEARD_S / _STEP_S))
-    return signal[:, : steps * step][:, ::-1]
+    return signal[:, : steps * step]

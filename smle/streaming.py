@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.array_mixture import ArrayMixture
-from smle.array_spectral import ArrayFeatures, ArrayStft
+from smle.array_spectral import ArrayFeatures, ArrayMeanState, ArrayStft
 from smle.bandwidth import HighBands
 from smle.errors import AudioError
 from smle.masking import Route, RoutedMasker
@@ -19,6 +19,9 @@ Signal = NDArray[np.float32]
 _MAX_FRAMES = 250
 # A change from no attenuation to all of it, or back, takes this long to arrive.
 _GLIDE_S = 0.064
+# The level of what was heard first counts as this much of it would: it tells a pause from faint
+# speech, and is soon outweighed where a signal begins more quietly than it goes on.
+_HEARD_LEVEL_S = 0.125
 # Powers of larger values would not fit into single precision.
 _LARGEST = 1e12
 
@@ -120,13 +123,13 @@ class Stream:
         self._high_bands = HighBands(bins, hz_per_bin, heard_hz, self._hop_s, self._rows)
         self._floor = self._wanted_floor
         self._heard = False
-        self._begin()
+        self._begin(self._features.start(self._rows))
 
     def hear(self, signal: NDArray[np.floating]) -> None:
         """Hear a signal that is not to be enhanced, before the first sample of the one that is.
 
         Gate and experts then know voice and noise, where otherwise the first half second teaches
-        them. How loud it was is not kept, and `reset` forgets all of it.
+        them. How loud it was counts for little, and `reset` forgets all of it.
 
         Args:
             signal: (rows, samples), such as the first seconds of what is enhanced next (see
@@ -140,10 +143,10 @@ class Stream:
         self.feed(signal)
         self._masker.begin()
         self._heard = True
-        self._begin()
+        self._begin(self._features.brief(self._level, round(_HEARD_LEVEL_S / self._hop_s)))
 
-    def _begin(self) -> None:
-        self._level = self._features.start(self._rows)
+    def _begin(self, level: ArrayMeanState) -> None:
+        self._level = level
         self._tail = self._stft.empty_tail(self._rows)
         self._waiting = np.zeros((self._rows, self._stft.overlap), np.float32)
         # Each frame finishes the hop at its begin, so the first hops are the zeros before the

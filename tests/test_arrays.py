@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smle.array_gate import ArrayGate
-from smle.array_spectral import ArrayFeatures, ArrayStft
+from smle.array_spectral import ArrayFeatures, ArrayRunningMean, ArrayStft
 from smle.config import GateConfig, SpectralConfig
 from smle.gate import Gate
 from smle.spectral import Features, Stft
@@ -94,3 +94,13 @@ def test_analysis_and_synthesis_reconstruct(rate, hops):
     padded = np.pad(signal, ((0, 0), (stft.overlap, stft.overlap)))
     back, _ = stft.synthesise(stft.analyse(padded), stft.empty_tail(2))
     np.testing.assert_allclose(back[:, stft.overlap :], signal, atol=1e-5)
+
+
+def test_a_mean_as_if_of_a_few_frames_is_that_of_a_few():
+    mean = ArrayRunningMean(10.0)
+    fours, zeros = np.full((1, 100, 1), 4, np.float32), np.zeros((1, 20, 1), np.float32)
+    _, long = mean(fours, mean.start(1, 1))
+    _, short = mean(fours[:, :3], mean.start(1, 1))
+    expected, _ = mean(zeros, short)
+    np.testing.assert_allclose(mean(zeros, mean.as_if_of(3, long))[0], expected, rtol=1e-5)
+    assert mean.as_if_of(8, short) is short
