@@ -40,7 +40,7 @@ FORMATS = ("same", "wav", "flac", "mp3", "ogg", "opus", "aiff")
 @click.option(
     "--hear-first",
     is_flag=True,
-    help="Hear the first four seconds before a file begins: they come out as clean as the rest.",
+    help="Hear the first four seconds before a file begins: its first words come out cleaner.",
 )
 @click.option("--residual", is_flag=True, help="Write what was removed instead.")
 @click.option("--format", type=click.Choice(FORMATS), default="same", help="Format to write.")
