@@ -66,10 +66,12 @@ class Ledger:
         for line in content.splitlines():
             with contextlib.suppress(ValueError):
                 entry = json.loads(line)
-                if _is_entry(entry):
+                if not _is_entry(entry):
+                    continue
+                if entry.get("released"):
+                    self._entries.pop(entry["output"], None)
+                else:
                     self._entries[entry["output"]] = entry
-                    if entry.get("released"):
-                        del self._entries[entry["output"]]
         self._torn = bool(content) and not content.endswith(b"\n")
         return self
 
