@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from smle.muon import Muon
 from smle.recipe import StageConfig
 
 _ADAM_WEIGHT_DECAY = 1e-3
@@ -35,11 +36,6 @@ def optimisers_for(module: nn.Module, config: StageConfig) -> list[torch.optim.O
     rate = config.learning_rate
     optimisers: list[torch.optim.Optimizer] = []
     if matrices:
-        # With AdamW's root mean square of an update both can share one rate.
-        optimisers.append(
-            torch.optim.Muon(
-                matrices, rate, weight_decay=_MUON_WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"
-            )
-        )
+        optimisers.append(Muon(matrices, rate, _MUON_WEIGHT_DECAY))
     optimisers.append(torch.optim.AdamW(others, rate, weight_decay=_ADAM_WEIGHT_DECAY))
     return optimisers
