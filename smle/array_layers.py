@@ -18,6 +18,8 @@ from smle.bands import N_BANDS
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 
+# With more, a product for each frame is as fast as one for all.
+_FEW_ROWS = 4
 _NORM_FLOOR = np.float32(1e-5)
 # An array, for that is what NumPy would make of a number in every call.
 _HALF = np.array(0.5, np.float32)
@@ -47,10 +49,14 @@ class Linear:
 
     def __call__(self, x: Array) -> Array:
         """(frames, inputs, rows) to (frames, outputs, rows)."""
-        # A single row's frames go into one product, where there would be one for each.
-        alone = x.shape[2] == 1
+        frames, inputs, rows = x.shape
         product: Array
-        product = (x[..., 0] @ self._weight.T)[..., None] if alone else self._weight @ x
+        if rows > _FEW_ROWS or frames == 1:
+            product = self._weight @ x
+        else:
+            # All frames in one product, where there would be a small one for each.
+            flat = x.transpose(0, 2, 1).reshape(frames * rows, inputs) @ self._weight.T
+            product = flat.reshape(frames, rows, -1).transpose(0, 2, 1)
         product += self._bias
         return product
 
