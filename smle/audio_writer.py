@@ -28,12 +28,12 @@ from smle.formats import (
 from smle.interrupts import hold_interrupts
 from smle.locks import lock, open_held
 from smle.paths import shown
+from smle.tags import id3_tag, write_tags
 from smle.wav_chunks import append_chunks
 
 PART_SUFFIX = ".smle-part"
 _INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _INTEGER_BITS |= {"ULAW": 16, "ALAW": 16}
-_SOFTWARE_MARK = " (libsndfile-"
 # SFC_RF64_AUTO_DOWNGRADE in sndfile.h; soundfile has no name for it.
 _RF64_AUTO_DOWNGRADE = 0x1210
 
@@ -89,7 +89,8 @@ class AudioWriter:
         if not self.overwrite and self.path.exists():
             raise self._exists()
         try:
-            self._stream = _PartFile(self._part)
+            before = id3_tag(self.tags) if self.format == "MP3" else b""
+            self._stream = _PartFile(self._part, before)
         except OSError as error:
             raise self._failed(error) from error
         try:
@@ -104,13 +105,8 @@ class AudioWriter:
                 )
                 if self.format == "RF64":
                     _become_wav_if_short(self._file)
-            for name, text in self.tags.items():
-                # libsndfile signs the software tag itself, each time anew.
-                text = text.split(_SOFTWARE_MARK)[0]
-                # What a format does not take as a tag is no reason to lose the sound.
-                with contextlib.suppress(sf.SoundFileError):
-                    if text:
-                        setattr(self._file, name, text)
+            if self.format != "MP3":
+                write_tags(self._file, self.tags)
         except (sf.SoundFileError, ValueError, TypeError) as error:
             self._discard()
             raise AudioError(
@@ -255,21 +251,34 @@ def remove_parts(folder: str | os.PathLike[str]) -> int:
         mode = "r+b" if os.access(part, os.W_OK) else "rb"
         with contextlib.suppress(OSError), part.open(mode) as file:
             # Removed while it is locked: its writer may be about to lock it.
-            if lock(file.fileno()):
+            if lock(file.fileno()) == "ours":
                 part.unlink()
                 removed += 1
     return removed
 
 
 class _PartFile:
-    """The file object libsndfile writes to; keeps the error that a callback from C cannot raise."""
+    """The file object libsndfile writes to; keeps the error that a callback from C cannot raise.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file, which is made.
+        before: What it begins with; libsndfile counts from behind it.
+    """
+
+    def __init__(self, path: Path, before: bytes) -> None:
         self._file = FileIO(path, "x+b", opener=open_held)
+        self._start = len(before)
         self.error: OSError | None = None
-        self.tell = self._file.tell
-        self.seek = self._file.seek
         self.readinto = self._file.readinto
+        self.write(before)
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET:
+            offset += self._start
+        return self._file.seek(offset, whence) - self._start
 
     def write(self, data: bytes) -> int:
         done = 0

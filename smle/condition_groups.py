@@ -70,9 +70,12 @@ def _numbers(numbers: NDArray[np.float64], *, in_db: bool) -> list[Group]:
     is_wide = in_db and bool(finite.size) and finite.max() - finite.min() > 2 * _STEP_DB
     is_few = levels.size <= _FEW_VALUES and not (is_wide and levels.size == finite.size)
     if is_few or (not is_wide and finite.size >= 2 * levels.size):
+        labels = [f"{level:.15g}" for level in levels.round(2)]
+        if len(set(labels)) < levels.size:
+            labels = [f"{level:.15g}" for level in levels]
         return [
-            Group(f"{level:.15g}", float(level), np.flatnonzero(numbers == level))
-            for level in levels
+            Group(label, float(level), np.flatnonzero(numbers == level))
+            for label, level in zip(labels, levels, strict=True)
         ]
     if is_wide:
         rounded = _STEP_DB * np.round(numbers / _STEP_DB) + 0.0

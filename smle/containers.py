@@ -37,7 +37,7 @@ class ContainerFile:
         self.format = format
         self._errors = av.FFmpegError
         try:
-            self._container = av.open(str(path))
+            self._container = av.open(str(path), metadata_errors="replace")
         except av.FFmpegError as error:
             raise AudioError(
                 f"{shown(path)}: no audio that can be read ({error.strerror})"
@@ -46,6 +46,9 @@ class ContainerFile:
             self._container.close()
             raise AudioError(f"{shown(path)}: has no sound track; nothing to enhance")
         stream = self._container.streams.audio[0]
+        if stream.codec_context is None:
+            self._container.close()
+            raise AudioError(f"{shown(path)}: its sound is of an unknown codec; convert it to wav")
         self.samplerate = int(stream.codec_context.sample_rate)
         self.channels = int(stream.codec_context.channels)
         self.subtype = subtype or _subtype(stream.codec_context)

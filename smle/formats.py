@@ -8,6 +8,7 @@ from pathlib import Path
 import soundfile as sf
 
 from smle.errors import AudioError
+from smle.tags import read_tags
 
 # fmt: off
 CONTAINER_SUFFIXES = frozenset((
@@ -36,6 +37,8 @@ _SUFFIX_OF_FORMAT = {
     "RF64": ".wav",
     "WAVEX": ".wav",
 }
+_FORMAT_OF_SUFFIX = {"aif": "aiff", "aifc": "aiff", "oga": "ogg"}
+_FORMAT_OF_SUFFIX |= dict.fromkeys(("wave", "bwf", "rf64"), "wav")
 # Block codecs pad the last block, so the length would change; 16 bits hold all that they can say.
 _KEEPS_LENGTH = frozenset((*RAW_SUBTYPES, "ULAW", "ALAW"))
 _OWN_CODECS = {"OGG": ("VORBIS", "OPUS"), "MP3": ("MPEG_LAYER_III",)}
@@ -68,6 +71,10 @@ class SequentialFile(sf.SoundFile):  # type: ignore[misc]
     def seekable(self) -> bool:
         """Tell soundfile to leave the position alone."""
         return False
+
+    def copy_metadata(self) -> dict[str, str]:
+        """The tags, see `read_tags`."""
+        return read_tags(self)
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ def target_for(
         chosen, wanted_subtype = "OGG", wanted_subtype or "OPUS"
     elif wanted == "same":
         chosen = format if format in _SUFFIX_OF_FORMAT else "WAV"
-    elif wanted in format_names():
+    elif wanted.upper() in _SUFFIX_OF_FORMAT:
         chosen = wanted.upper()
     else:
         raise AudioError(f"unknown format {wanted!r}: choose same, {', '.join(format_names())}")
@@ -143,7 +150,17 @@ def format_of(name: Path) -> str:
         'aiff'
     """
     suffix = name.suffix.lower().removeprefix(".")
-    return {"aif": "aiff", "aifc": "aiff", "oga": "ogg", "wave": "wav"}.get(suffix, suffix)
+    return _FORMAT_OF_SUFFIX.get(suffix, suffix)
+
+
+def is_written(name: Path) -> bool:
+    """Whether files of a name's suffix can be written, not only read.
+
+    Example:
+        >>> is_written(Path("talk.caf")), is_written(Path("talk.m4a"))
+        (True, False)
+    """
+    return name.suffix.lower() not in CONTAINER_SUFFIXES | {".mp2"}
 
 
 def container_for(target: Target, frames: int | None, channels: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from smle.errors import AudioError
 from smle.formats import AUDIO_SUFFIXES, CONTAINER_SUFFIXES, target_for
-from smle.paths import find_files, shown
+from smle.paths import find_files, shown, unlisted
 
 TASK_BYTES = 8_000_000
 TASK_FILES = 64
@@ -27,10 +27,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs in the order of their names, and the files that hold no sound, by their names."""
+    """What there is to do.
+
+    Args:
+        jobs: In the order of their names.
+        others: The files that hold no sound, by their names.
+        unlisted: Of each folder that cannot be listed, what to say.
+    """
 
     jobs: tuple[Job, ...]
     others: tuple[Path, ...]
+    unlisted: tuple[str, ...] = ()
 
 
 def plan_file(noisy: Path, out: Path, *, format: str = "same", suffix: str = "") -> Job:
@@ -77,31 +84,35 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
         raise AudioError(f"{shown(noisy)}: no such file or folder; check the path")
     if out.exists() and not out.is_dir():
         raise AudioError(f"{shown(out)}: is a file; a folder needs a folder as output")
-    here, there = noisy.resolve(), out.resolve()
+    here, there = _real(noisy), _real(out)
     if here == there and not suffix:
         raise AudioError(f"{shown(out)}: is the input folder; give another one, or a suffix")
     inside = there != here and _below(here, there)
+    closed: list[OSError] = []
     files = [
         path.relative_to(noisy)
-        for path in find_files(noisy)
-        if not (inside and _below(there, path.resolve()))
+        for path in find_files(noisy, closed.append)
+        if not (inside and _below(there, _real(path)))
     ]
+    messages = tuple(map(unlisted, closed))
     names = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
     if here == there:
         names = [path for path in names if not path.stem.endswith(suffix)]
     if not names:
+        for reason in messages:
+            raise AudioError(reason)
         raise AudioError(f"{shown(noisy)}: no audio files in this folder; check the path")
     outputs = _distinct(names, format, suffix)
-    inputs = {(here / name).resolve() for name in names} if _below(there, here) else set()
+    inputs = {_real(here / name) for name in names} if _below(there, here) else set()
     jobs = []
     for name, output in zip(names, outputs, strict=True):
-        if (there / output).resolve() in inputs:
+        if _real(there / output) in inputs:
             raise AudioError(
                 f"{shown(out / output)}: would replace an input; give another folder, or a suffix"
             )
         jobs.append(Job(noisy / name, out / output, name.as_posix()))
     others = tuple(path for path in files if path.suffix.lower() not in AUDIO_SUFFIXES)
-    return Plan(tuple(jobs), others)
+    return Plan(tuple(jobs), others, messages)
 
 
 def tasks_of(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
@@ -126,6 +137,10 @@ def tasks_of(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
         yield tuple(task)
 
 
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # unlike `resolve`, takes links that lead to themselves
+
+
 def _below(folder: Path, path: Path) -> bool:
     return path == folder or folder in path.parents
 
@@ -148,11 +163,11 @@ def _distinct(names: list[Path], format: str, suffix: str) -> list[Path]:
     for index, (name, output) in enumerate(zip(names, outputs, strict=True)):
         if count[os.fspath(output).casefold()] == 1:
             continue
-        stem = name.stem + suffix + name.suffix
-        output = output.with_name(stem + output.suffix)
+        stem = name.name
+        output = output.with_name(stem + suffix + output.suffix)
         while os.fspath(output).casefold() in taken:
             stem += "~"
-            output = output.with_name(stem + output.suffix)
+            output = output.with_name(stem + suffix + output.suffix)
         taken.add(os.fspath(output).casefold())
         outputs[index] = output
     return outputs

@@ -58,7 +58,7 @@ class Ledger:
             self._file = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})") from error
-        if not lock(self._file.fileno()):
+        if lock(self._file.fileno()) == "held":
             self._file.close()
             raise AudioError(f"{shown(self.folder)}: another run is writing here; wait for it")
         self._file.seek(0)

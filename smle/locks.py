@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Literal
+
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
-def lock(descriptor: int, *, wait: bool = False) -> bool:
+def lock(descriptor: int, *, wait: bool = False) -> Literal["ours", "held", "impossible"]:
     """Lock an open file against everybody else who would lock it, until it is closed.
 
     Args:
@@ -14,17 +18,17 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
         wait: Until others have closed it.
 
     Returns:
-        Whether it is locked now; always true where files cannot be locked.
+        Whether it is locked now, or held by another; or that files cannot be locked here.
     """
     try:
         import fcntl
     except ImportError:  # not a POSIX system
-        return True
+        return "impossible"
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return "held" if error.errno in _HELD else "impossible"
+    return "ours"
 
 
 def open_held(path: str, flags: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -112,14 +113,14 @@ def _rows(path: Path) -> Iterator[Mapping[str, object]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".csv":
-            rows: list[dict[str, object]] = list(csv.DictReader(text.splitlines()))
+            rows: list[dict[str, object]] = list(csv.DictReader(io.StringIO(text, newline="")))
         elif path.suffix.lower() == ".jsonl":
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
         else:
             rows = json.loads(text)
     except FileNotFoundError as error:
         raise CorpusError(f"{shown(path)}: no such file; check the path") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise CorpusError(f"{shown(path)}: cannot be read as a list ({error})") from error
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise CorpusError(

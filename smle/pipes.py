@@ -80,6 +80,7 @@ def read_wav_header(pipe: RawIOBase) -> PipeFormat:
     if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
         raise AudioError(f"standard input is no WAV (it begins with {start[:4]!r}); {remedy}")
     layout: tuple[int, int, int, int] | None = None
+    long_size = 0
     while True:
         name, size = struct.unpack("<4sI", _exactly(pipe, 8))
         if name == b"data":
@@ -87,6 +88,8 @@ def read_wav_header(pipe: RawIOBase) -> PipeFormat:
         if size > _MAX_CHUNK_BYTES:
             raise AudioError(f"the WAV header holds a chunk of {size} bytes; {remedy}")
         body = _exactly(pipe, size + size % 2)
+        if name == b"ds64" and size >= 16:
+            long_size = struct.unpack("<Q", body[8:16])[0]
         if name == b"fmt " and size >= 16:
             code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
             if code == _EXTENSIBLE and size >= 26:
@@ -95,9 +98,11 @@ def read_wav_header(pipe: RawIOBase) -> PipeFormat:
     if layout is None or (layout[0], layout[3]) not in _SUBTYPES:
         raise AudioError(f"the WAV header names no encoding that can be streamed; {remedy}")
     code, channels, rate, bits = layout
-    known = 0 < size < UNKNOWN_FROM_BYTES and start[:4] == b"RIFF"
+    most = UNKNOWN_FROM_BYTES
+    if start[:4] == b"RF64" and size == UNKNOWN_BYTES:
+        size, most = long_size, 1 << 63
     form = PipeFormat(rate, channels, _SUBTYPES[code, bits])
-    frames = size // form.frame_bytes if known else None
+    frames = size // form.frame_bytes if 0 < size < most else None
     return PipeFormat(rate, channels, form.subtype, frames)
 
 

@@ -111,7 +111,7 @@ def tasks_for(
                 if action == "enhance":
                     todo.append(job)
                 elif action == "keep":
-                    settled.append(replace(report_of(ledger.report(job)), status="kept"))
+                    settled.append(_kept(job, ledger))
                 else:
                     settled.append(failed(job, _taken(job)))
             if not todo:
@@ -124,6 +124,12 @@ def tasks_for(
             # What is claimed now may be replaced: a process that died may have left it.
             wanted = replace(options.files, route=session.route, overwrite=True)
             yield Task(group, frozenset(group).difference(todo), wanted, session.key)
+
+
+def _kept(job: Job, ledger: Ledger) -> FileReport:
+    # Folders may have other names by now, or be named in another way.
+    before = report_of(ledger.report(job))
+    return replace(before, status="kept", input=os.fspath(job.input), output=os.fspath(job.output))
 
 
 def _key(model_digest: str, options: FileOptions, jobs: Sequence[Job]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import math
 import os
 from dataclasses import replace
@@ -106,7 +107,7 @@ def enhance(
     existing is overwritten without --force, and every output appears whole or not at all.
     """
     from smle.file_enhancement import FileOptions
-    from smle.formats import format_of
+    from smle.formats import format_of, is_written
     from smle.jobs import takes_names
     from smle.model_digest import model_digest
     from smle.sessions import BatchOptions
@@ -124,6 +125,10 @@ def enhance(
     elif raw_rate is None:
         _refuse_given(_FOR_RAW, "for raw standard input; give its --raw-rate as well")
     named = (str(noisy) == "-" or noisy.is_file()) and str(out) != "-" and not takes_names(out)
+    if named and not is_written(out):
+        raise click.UsageError(f"{out}: {out.suffix} is read, not written; name it .wav, say")
+    if named and suffix:
+        raise click.UsageError(f"--suffix is for names in a folder; {out} is a whole name")
     if named and format != "same" and _container(format) != _container(format_of(out)):
         raise click.UsageError(f"--format {format} contradicts {out}; leave out one of them")
     from smle_cli.consoles import show_log
@@ -167,9 +172,11 @@ def enhance(
     if dry_run:
         _print_plan(plan, options, folder, digest, copy_others=copy_others)
         return
-    lost = 0
+    for reason in plan.unlisted:
+        click.echo(f"smle: {reason}", err=True)
+    lost = len(plan.unlisted)
     if copy_others:
-        lost = _copy_others(plan, noisy, folder, force=force, resume=resume)
+        lost += _copy_others(plan, noisy, folder, force=force, resume=resume)
     elif plan.others and not quiet:
         click.echo(f"{len(plan.others)} files are no audio and are left (--copy-others)", err=True)
     from smle_cli.batch_run import run_and_show
@@ -238,7 +245,7 @@ def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: 
 
     lost = 0
     for other in plan.others if noisy.resolve() != folder.resolve() else ():
-        if resume and _same_size(noisy / other, folder / other):
+        if resume and _is_copy(noisy / other, folder / other):
             continue
         try:
             copy_whole(noisy / other, folder / other, overwrite=force)
@@ -257,8 +264,8 @@ def _refuse_given(names: tuple[str, ...], meant: str) -> None:
             raise click.UsageError(f"{option} is {meant}")
 
 
-def _same_size(source: Path, copy: Path) -> bool:
+def _is_copy(source: Path, copy: Path) -> bool:
     try:
-        return copy.is_file() and copy.stat().st_size == source.stat().st_size
+        return filecmp.cmp(source, copy)
     except OSError:  # whoever copies it will say so
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from io import FileIO
 from pathlib import Path
@@ -40,9 +41,8 @@ def pipe_and_show(
     if files.route in ("file", "folder"):
         raise click.UsageError(f"--route {files.route} needs whole files; a stream has segment")
     enhancer = cached_enhancer(model)
-    # Unbuffered: samples go on as soon as they are there.
-    source = FileIO(0, closefd=False) if str(noisy) == "-" else noisy
-    sink = FileIO(1, "wb", closefd=False) if str(out) == "-" else out
+    source = _pipe(0, "rb") if str(noisy) == "-" else noisy
+    sink = _pipe(1, "wb") if str(out) == "-" else out
     start = time.monotonic()
     seconds, meter, routing = enhance_pipe(enhancer, source, sink, files, raw)
     if not quiet:
@@ -52,3 +52,11 @@ def pipe_and_show(
             f"{seconds / (time.monotonic() - start):.1f}x real time",
             err=True,
         )
+
+
+def _pipe(descriptor: int, mode: str) -> FileIO:
+    """A standard stream without a buffer: samples go on as soon as they are there."""
+    if os.name == "posix":
+        # Some programs leave pipes that answer "nothing yet", which would look like the end.
+        os.set_blocking(descriptor, True)
+    return FileIO(descriptor, mode, closefd=False)

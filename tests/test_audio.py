@@ -20,6 +20,7 @@ from smle.audio_writer import _PartFile, remove_parts
 from smle.errors import AudioError
 from smle.file_report import ReportFile
 from smle.formats import SequentialFile
+from smle.ledger import Ledger
 from smle.locks import lock
 
 
@@ -289,7 +290,7 @@ def test_a_sweep_that_comes_before_the_lock_costs_nothing(
 ) -> None:
     swept = []
 
-    def late(descriptor: int, *, wait: bool = False) -> bool:
+    def late(descriptor: int, *, wait: bool = False) -> str:
         if not swept:
             swept.append(remove_parts(tmp_path))
         return lock(descriptor, wait=wait)
@@ -308,6 +309,22 @@ def test_files_are_written_where_nothing_can_be_locked(
     assert names(tmp_path) == ["a.wav"]
 
 
+def test_where_no_locks_are_nothing_waits_and_nothing_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with (
+        AudioWriter(tmp_path / "a.wav", 16_000, 1, format="WAV", subtype="PCM_16") as writer,
+        Ledger(tmp_path),
+    ):
+        writer.write(tone(100))
+        assert remove_parts(tmp_path) == 0
+    assert (tmp_path / "a.wav").is_file()
+
+
 def test_find_audio_is_sorted_recursive_and_survives_loops(tmp_path: Path) -> None:
     names = ["b.WAV", "a.flac", "deep/er/c.mp3", "deep/ünï \"q'\n.ogg", ".hidden.wav", "notes.txt"]
     for name in names:
@@ -319,6 +336,33 @@ def test_find_audio_is_sorted_recursive_and_survives_loops(tmp_path: Path) -> No
     assert found == ["a.flac", "b.WAV", "deep/er/c.mp3", "deep/ünï \"q'\n.ogg"]
     with pytest.raises(AudioError, match="no such folder"):
         find_audio(tmp_path / "nowhere")
+
+
+def test_a_container_of_an_unknown_codec_gets_one_line(tmp_path: Path) -> None:
+    path = container(tmp_path / "a.mkv")
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    with pytest.raises(AudioError, match="unknown codec"):
+        probe(path)
+
+
+def test_a_container_with_a_garbled_tag_is_read(tmp_path: Path) -> None:
+    path = container(tmp_path / "a.m4a", title="Gr?n")
+    path.write_bytes(path.read_bytes().replace(b"Gr?n", b"Gr\xfcn"))
+    with AudioReader(path) as reader:
+        assert reader.tags["title"].startswith("Gr")
+
+
+def container(path: Path, **tags: str) -> Path:
+    """A second of tone in a container."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        file.metadata.update(tags)
+        stream = file.add_stream("aac", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(48_000, 1, 48_000), "fltp", "mono")
+        frame.sample_rate = 48_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            file.mux(packet)
+    return path
 
 
 @pytest.mark.parametrize("suffix", [".m4a", ".mp4", ".mkv"])

@@ -28,6 +28,11 @@ def test_numbers_that_are_no_levels_are_not_rounded() -> None:
     assert [count for _, count in labels([float(n * n) for n in range(40)])] == [10] * 4
 
 
+def test_measured_levels_of_few_files_have_short_labels_that_differ() -> None:
+    assert labels([-5.02750069716806, 4.0], in_db=True) == [("-5.03", 1), ("4", 1)]
+    assert labels([1.001, 1.002], in_db=True) == [("1.001", 1), ("1.002", 1)]
+
+
 def test_a_narrow_range_is_cut_into_quarters_of_the_files() -> None:
     groups = group_by(np.linspace(3.0, 7.0, 40).tolist())
     assert [len(group.files) for group in groups] == [10, 10, 10, 10]

@@ -14,7 +14,7 @@ import pytest
 import soundfile as sf
 
 import smle
-from smle.audio import read, write
+from smle.audio import AudioReader, read, write
 from smle_cli.main import exit_code
 
 Run = Callable[..., int]
@@ -247,6 +247,19 @@ def test_resume_does_only_what_changed(run: Run, noisy: Path, tmp_path: Path) ->
         assert len(redone(*options)) == 4
 
 
+def test_resume_keeps_what_lies_in_a_folder_that_was_moved(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    assert run(noisy, tmp_path / "out") == 0
+    before = files_below(tmp_path / "out")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    report = tmp_path / "report.json"
+    assert run(noisy, tmp_path / "moved", "--resume", "--report", report) == 0
+    assert files_below(tmp_path / "moved") == before
+    told = [(one["status"], one["output"]) for one in json.loads(report.read_text())["files"]]
+    assert sorted(told) == [("kept", str(tmp_path / "moved" / name)) for name in sorted(before)]
+
+
 @pytest.mark.parametrize("lost", ["half a line", "a record"])
 def test_resume_goes_on_with_a_ledger_that_a_crash_cut_off(
     run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str
@@ -427,6 +440,54 @@ def test_a_suffix_lets_outputs_stand_beside_their_inputs(run: Run, noisy: Path) 
     assert {name: after[name] for name in before} == before
 
 
+def test_outputs_with_a_suffix_are_never_taken_for_inputs(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.wav", "a.flac"):
+        write(tmp_path / name, sound(0.2), 16_000)
+    options = ("--suffix", "_clean", "--format", "flac")
+    assert run(tmp_path, tmp_path, *options) == 0
+    made = files_below(tmp_path)
+    assert len(made) == 4
+    capsys.readouterr()
+    assert run(tmp_path, tmp_path, *options, "--resume", "--dry-run") == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == ["keep"] * 2
+
+
+def test_a_link_that_leads_nowhere_is_told_of(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (noisy / "gone.wav").symlink_to("nowhere.wav")
+    (noisy / "self.wav").symlink_to("self.wav")
+    assert run(noisy, tmp_path / "out") == 3
+    said = capsys.readouterr().err
+    assert "gone.wav: cannot be opened (No such file" in said
+    assert "self.wav: cannot be opened (Too many levels" in said
+    assert len(files_below(tmp_path / "out")) == 3
+
+
+def test_a_folder_that_cannot_be_listed_is_told_of(
+    run: Run,
+    noisy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    genuine = os.scandir
+
+    def closed(folder: str) -> object:  # as permissions would have it for anyone but root
+        if str(folder).endswith("sub"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return genuine(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert run(noisy, tmp_path / "out") == 3
+    assert "noisy/sub: cannot be listed (Permission denied)" in capsys.readouterr().err
+    assert sorted(files_below(tmp_path / "out")) == ["a.wav", "b.flac"]
+    assert run(noisy / "sub", tmp_path / "out2") == 1
+    assert "noisy/sub: cannot be listed (Permission denied)" in capsys.readouterr().err
+
+
 def test_an_input_is_never_replaced_even_with_force(
     run: Run, noisy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -447,6 +508,19 @@ def test_one_file_into_a_file_or_a_folder(run: Run, noisy: Path, tmp_path: Path)
     assert not list(tmp_path.rglob(".smle*"))
 
 
+def test_one_file_into_formats_that_only_its_name_tells(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {"a.caf": "CAF", "a.w64": "W64", "a.au": "AU", "a.bwf": "WAV", "a.rf64": "WAV"}
+    for name, format in made.items():
+        assert run(noisy / "a.wav", tmp_path / "out" / name) == 0
+        assert sf.info(tmp_path / "out" / name).format == format
+    capsys.readouterr()
+    assert run(noisy / "a.wav", tmp_path / "out" / "a.m4a") == 2
+    assert "a.m4a: .m4a is read, not written; name it .wav" in capsys.readouterr().err
+    assert sorted(files_below(tmp_path / "out")) == sorted(made)
+
+
 def test_one_file_into_a_folder_with_a_dot_in_its_name(
     run: Run, noisy: Path, tmp_path: Path
 ) -> None:
@@ -463,6 +537,18 @@ def test_others_are_copied_when_asked(run: Run, noisy: Path, tmp_path: Path) -> 
     assert (tmp_path / "out" / "sub" / "notes.txt").read_text() == "notes"
 
 
+def test_resume_does_not_take_a_stale_copy_for_its_own(
+    run: Run, noisy: Path, tmp_path: Path
+) -> None:
+    (noisy / "notes.txt").write_text("hello")
+    assert run(noisy, tmp_path / "out", "--copy-others") == 0
+    (noisy / "notes.txt").write_text("jello")
+    os.utime(noisy / "notes.txt", (1, 1))
+    assert run(noisy, tmp_path / "out", "--copy-others", "--resume") == 3
+    assert run(noisy, tmp_path / "out", "--copy-others", "--force") == 0
+    assert (tmp_path / "out" / "notes.txt").read_text() == "jello"
+
+
 def test_resume_complains_of_no_copy_of_its_own(
     run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -476,6 +562,29 @@ def test_resume_complains_of_no_copy_of_its_own(
     assert "out/edited.txt: exists already and is kept" in said
     assert "notes.txt" not in said
     assert (tmp_path / "out" / "edited.txt").read_text() == "precious"
+
+
+def test_tags_of_every_alphabet_go_through_mp3(run: Run, tmp_path: Path) -> None:
+    tags = {"title": "Über die Жизнь", "artist": "A", "comment": "音", "tracknumber": "3"}
+    write(tmp_path / "a.flac", sound(0.3), 16_000, tags=tags)
+    for source, target in (("a.flac", "b.mp3"), ("b.mp3", "c.mp3"), ("c.mp3", "d.flac")):
+        assert run(tmp_path / source, tmp_path / target) == 0
+        with AudioReader(tmp_path / target) as reader:
+            assert tags.items() <= reader.tags.items()
+            assert reader.info.seconds == 0.3
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "c.mp3")) as other:  # FFmpeg's eyes, not libsndfile's
+        assert other.metadata["title"] == tags["title"]
+        assert other.metadata["comment"] == tags["comment"]
+
+
+def test_tags_of_old_programs_are_read(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", sound(0.3), 16_000, tags={"comment": "Gr?n"})
+    content = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(content.replace(b"Gr?n", b"Gr\xfcn"))
+    assert run(tmp_path / "a.wav", tmp_path / "b.wav") == 0
+    with AudioReader(tmp_path / "b.wav") as reader:
+        assert reader.tags["comment"] == "Grün"
 
 
 def test_tags_are_kept(run: Run, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_an_interrupt_within_a_callback_is_heard(
 ) -> None:
     made = audio_writer._PartFile.__init__
 
-    def interrupted(self: audio_writer._PartFile, path: Path) -> None:
-        made(self, path)
+    def interrupted(self: audio_writer._PartFile, path: Path, before: bytes) -> None:
+        made(self, path, before)
         genuine = getattr(self, callback)
 
         def call(*arguments: object) -> object:

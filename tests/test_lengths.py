@@ -183,6 +183,17 @@ def test_a_pipe_that_does_not_know_its_end_goes_on_to_it(size: int) -> None:
     assert read_wav_header(BytesIO(header)).frames is None  # type: ignore[arg-type]
 
 
+def test_a_pipe_of_rf64_ends_where_its_long_size_says(tmp_path: Path) -> None:
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    long = struct.pack("<4sIQQQI", b"ds64", 28, 0, 200, 100, 0)
+    header = b"RF64\xff\xff\xff\xffWAVE" + long + form + b"data\xff\xff\xff\xff"
+    assert read_wav_header(BytesIO(header)).frames == 100  # type: ignore[arg-type]
+    for unknown in (0, 2**64 - 1):
+        at = header.index(b"ds64") + 16
+        left_open = header[:at] + struct.pack("<Q", unknown) + header[at + 8 :]
+        assert read_wav_header(BytesIO(left_open)).frames is None  # type: ignore[arg-type]
+
+
 def test_what_may_pass_4_gib_is_a_plain_wav_if_it_does_not(tmp_path: Path) -> None:
     assert container_for(Target("WAV", "PCM_16", ".wav"), None, 1) == "RF64"
     assert container_for(Target("FLAC", "PCM_16", ".flac"), None, 1) == "FLAC"

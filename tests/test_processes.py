@@ -97,6 +97,28 @@ def test_a_batch_leaves_a_recording_into_its_folder_alone(
     assert read(out / "rec.wav")[0].shape == (1, 16_000)
 
 
+def test_a_pipe_that_does_not_wait_is_heard_to_its_end(tmp_path: Path, model_folder: Path) -> None:
+    audio = sound(1.0)[0].tobytes()
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)  # as some programs leave the pipes of those that they start
+    os.write(writing, audio[:10_000])
+    process = start(
+        *("enhance", "--model", model_folder, "-", tmp_path / "a.wav"),
+        *("--raw-rate", 16_000, "--raw-subtype", "FLOAT"),
+        stdin=reading,
+    )
+    os.close(reading)
+    while not list(tmp_path.glob(".*")):  # it has begun to write, so it has read what there was
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.2)
+    for first in range(10_000, len(audio), 10_000):
+        os.write(writing, audio[first : first + 10_000])
+    os.close(writing)
+    process.communicate()
+    assert read(tmp_path / "a.wav")[0].shape == (1, 16_000)
+
+
 def test_raw_samples_come_out_while_more_go_in(model_folder: Path) -> None:
     audio = sound(2.0)
     process = start(
