@@ -134,7 +134,7 @@ class Clusters:
             by, names = table["by"], tuple(str(name) for name in table["names"])
             assignments = {str(k): int(v) for k, v in table.get("assignments", {}).items()}
             levels_db = tuple(float(level) for level in table.get("levels_db", ()))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise CorpusError(f"no clusters: {error!r}; make them with `smle cluster`") from None
         if by not in get_args(By):
             raise CorpusError(f"clusters by {by!r} are unknown: use {', '.join(get_args(By))}")
@@ -162,9 +162,10 @@ def read_clusters(path: str | Path, k: int | None = None) -> Clusters:
         raise CorpusError(f"no clusters at {path}: make them with `smle cluster`") from None
     except ValueError:
         raise CorpusError(f"{path} is not JSON: make clusters with `smle cluster`") from None
-    if not isinstance(table, dict) or table.get("format") != FORMAT:
+    found = table.get("groupings", []) if isinstance(table, dict) else None
+    if not isinstance(found, list) or table.get("format") != FORMAT:
         raise CorpusError(f"{path} is not a clusters file of format {FORMAT}: cluster again")
-    groupings = [Clusters.from_table(entry) for entry in table.get("groupings", [])]
+    groupings = [Clusters.from_table(entry) for entry in found]
     sizes = ", ".join(str(len(grouping)) for grouping in groupings)
     if k is None and len(groupings) == 1:
         return groupings[0]

@@ -15,6 +15,9 @@ from smle.errors import RecipeError
 
 T = TypeVar("T")
 
+# Whole numbers beyond this are no floats.
+_MOST = 10**300
+
 
 @dataclass(frozen=True)
 class SpectralConfig:
@@ -213,7 +216,7 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
             raise RecipeError(f"{where} has {len(value)} values; write {len(args)}")
         return tuple(_typed(a, v, where) for a, v in zip(args, value, strict=True))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < _MOST else math.inf
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise RecipeError(f"{where} is {value!r}; write a value of type {hint.__name__}")
     if isinstance(value, float) and not math.isfinite(value):

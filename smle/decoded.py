@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from smle.audio import read
 from smle.corpus import Corpus
 from smle.errors import AudioError, CorpusError
+from smle.whole_files import write_whole
 
 _FULL_SCALE = 32767.0
 _RECENT_FILES = 256
@@ -102,10 +104,17 @@ def _decode_all(corpus: Corpus, sample_rate: int) -> Iterator[NDArray[np.int16]]
 def _mapped(corpus: Corpus, sample_rate: int, cache_dir: Path) -> list[NDArray[np.int16]]:
     stem = cache_dir / _fingerprint(corpus, sample_rate)
     samples, lengths = stem.with_suffix(".int16"), stem.with_suffix(".npy")
-    if not (samples.is_file() and lengths.is_file()):
+    if not _is_whole(samples, lengths):
         _write_cache(corpus, sample_rate, samples, lengths)
     flat = np.memmap(samples, dtype=np.int16, mode="r").view(np.ndarray)
     return np.split(flat, np.cumsum(np.load(lengths))[:-1])
+
+
+def _is_whole(samples: Path, lengths: Path) -> bool:
+    try:
+        return bool(samples.stat().st_size == 2 * np.load(lengths).sum())
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def _write_cache(corpus: Corpus, sample_rate: int, samples: Path, lengths: Path) -> None:
@@ -117,10 +126,12 @@ def _write_cache(corpus: Corpus, sample_rate: int, samples: Path, lengths: Path)
             for signal in _decode_all(corpus, sample_rate):
                 signal.tofile(file)
                 counts.append(len(signal))
-        part_lengths = lengths.with_name(f"{lengths.stem}.{os.getpid()}.part.npy")
-        np.save(part_lengths, np.array(counts, dtype=np.int64))
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(samples)
-        part_lengths.replace(lengths)
+        table = BytesIO()
+        np.save(table, np.array(counts, dtype=np.int64))
+        write_whole(lengths, table.getvalue())
     finally:
         part.unlink(missing_ok=True)
 

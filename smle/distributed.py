@@ -35,10 +35,16 @@ def join_processes(device: torch.device) -> None:
     Args:
         device: Where gradients will be, of this process.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+    if (os.environ.get("WORLD_SIZE") or "1") not in "01" and not dist.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        except ValueError as error:
+            raise ModelError(
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and the processes cannot be joined "
+                f"({error}); start them with torchrun, or unset it"
+            ) from None
 
 
 def check_shares(batch_size: int, stage: str) -> None:

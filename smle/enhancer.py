@@ -17,7 +17,7 @@ from smle.evidence import evidence
 from smle.model_folders import find_model
 from smle.recipe import Recipe
 from smle.routing import Routing
-from smle.streaming import Stream
+from smle.streaming import Stream, check_values
 
 Signal = NDArray[np.float32]
 
@@ -179,6 +179,8 @@ class Enhancer:
         """
         total, frames = np.zeros(len(self.mixture.specialists)), 0
         for audio, sample_rate in items:
+            if not np.size(audio):
+                continue
             sums, count = self._evidence(audio, sample_rate)
             total, frames = total + sums.sum(0), frames + int(count.sum())
         if not frames:
@@ -244,6 +246,7 @@ class Enhancer:
         self, audio: NDArray[np.floating], sample_rate: int
     ) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
         rows = np.atleast_2d(np.asarray(audio, np.float32))
+        check_values(rows)
         return evidence(self.mixture, rows, np.full(len(rows), rows.shape[1]), sample_rate)
 
     def _choices(self, rows: Signal, lengths: NDArray[np.integer], sample_rate: int) -> list[int]:

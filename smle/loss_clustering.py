@@ -130,12 +130,13 @@ def even_assignment(costs: NDArray[np.floating]) -> NDArray[np.int64]:
     [1, 0]
     """
     rows, columns = costs.shape
+    in_column = sparse.kron(np.ones((1, rows)), sparse.eye(columns))
     solution = optimize.linprog(
         costs.ravel(),
         A_eq=sparse.kron(sparse.eye(rows), np.ones((1, columns))),
         b_eq=np.ones(rows),
-        A_ub=sparse.kron(np.ones((1, rows)), sparse.eye(columns)),
-        b_ub=np.full(columns, -(-rows // columns)),
+        A_ub=sparse.vstack([in_column, -in_column]),
+        b_ub=np.repeat([-(-rows // columns), -(rows // columns)], columns),
         bounds=(0, 1),
         method="highs-ds",
     )

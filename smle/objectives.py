@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import cast
 
 import torch
@@ -190,7 +190,7 @@ def _objective(
     first, count = share_of(batch_size)
     fixed: list[Batch] = []
 
-    def batches(step: int) -> Iterator[Batch]:
+    def batches(step: int) -> Generator[Batch]:
         return prefetch(training, range(step, _MAX_STEPS), count, first_item=first)
 
     @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from smle.dataset import Batch, MixtureDataset
 
@@ -18,7 +18,7 @@ def prefetch(
     *,
     first_item: int = 0,
     ahead: int = 4,
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Yield ``dataset.batch(step, size, first_item)`` for every step, at most ``ahead`` early.
 
     The thread ends when the steps do, when the iterator is closed or dropped, or on an error,

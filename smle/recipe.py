@@ -21,6 +21,8 @@ from smle.config import (
 from smle.errors import RecipeError
 
 FORMAT = 1
+# The longest window of the loss is mirrored by so many samples at the ends of a mixture.
+_MIRRORED = 512
 LISTENING_RATE_HZ, LISTENING_S = 16_000, 0.5
 _MAX_RECIPE_BYTES = 1_000_000
 _MAX_SPECIALISTS = 64
@@ -206,6 +208,11 @@ class Recipe:
                 f"training.specialists_share is {share}; choose a share above 0 and up to 1, and "
                 "below 1 only with generalist = true"
             )
+        if self.training.specialists_start == "trunk" and not self.generalist:
+            raise RecipeError(
+                "training.specialists_start is 'trunk', and there is no generalist to branch off; "
+                "write 'fresh', or generalist = true"
+            )
         fresh = self.training.specialists_start == "fresh"
         if self.training.polish.specialists == "shared" and (fresh or not self.generalist):
             raise RecipeError(
@@ -219,6 +226,11 @@ class Recipe:
             )
         length_s = self.mixing.get("segment_s")
         short = isinstance(length_s, int | float) and length_s < LISTENING_S
+        if self._is_too_short_for_the_loss(length_s):
+            raise RecipeError(
+                f"mixing.segment_s is {length_s} at {self.spectral.sample_rate} Hz, too short for "
+                "training.loss 'si-sdr+spectral'; make it longer"
+            )
         if self.training.polish.steps and short:
             raise RecipeError(
                 f"training.polish listens for {LISTENING_S} s, and mixing.segment_s is {length_s}; "
@@ -228,6 +240,13 @@ class Recipe:
             raise RecipeError(
                 f"start is {self.start!r}; choose one of {', '.join(self.expert_names)}"
             )
+
+    def _is_too_short_for_the_loss(self, length_s: object) -> bool:
+        return (
+            isinstance(length_s, int | float)
+            and self.training.loss == "si-sdr+spectral"
+            and length_s * self.spectral.sample_rate <= _MIRRORED
+        )
 
     @property
     def expert_names(self) -> tuple[str, ...]:
@@ -258,7 +277,7 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read ({error.strerror}); give a recipe file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{path} is no TOML ({error}); mend it") from None
     try:
         return parse_recipe(table)

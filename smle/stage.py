@@ -10,7 +10,8 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Objective:
     name: str
     module: nn.Module
     loss: Callable[[nn.Module, Batch, int], LossAndFigures]
-    batches: Callable[[int], Iterator[Batch]]
+    batches: Callable[[int], Generator[Batch]]
     validate: Callable[[nn.Module], float]
 
 
@@ -110,38 +111,40 @@ def run_stage(
     elif is_main_process():
         trunk_path(folder, objective.name).unlink(missing_ok=True)
     saved_at = time.monotonic()
-    batches = objective.batches(state.step)
-    while state.step < config.steps and not state.finished:
-        rate = learning_rate_at(config, state.step)
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-        if state.step == decay_begins(config) and is_main_process():
-            save_weights(module, trunk_path(folder, objective.name))
-        module.train()
-        loss, extras = objective.loss(module, next(batches), state.step)
-        if not torch.isfinite(loss):
-            raise ModelError(
-                f"the loss of stage {objective.name} is {loss.item()} at step {state.step}; "
-                "lower its learning_rate"
+    with closing(objective.batches(state.step)) as batches:
+        while state.step < config.steps and not state.finished:
+            rate = learning_rate_at(config, state.step)
+            for optimiser in optimisers:
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+            if state.step == decay_begins(config) and is_main_process():
+                save_weights(module, trunk_path(folder, objective.name))
+            module.train()
+            loss, extras = objective.loss(module, next(batches), state.step)
+            if not torch.isfinite(loss):
+                raise ModelError(
+                    f"the loss of stage {objective.name} is {loss.item()} at step {state.step}; "
+                    "lower its learning_rate"
+                )
+            module.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            average_gradients(module)
+            nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
+            for optimiser in optimisers:
+                optimiser.step()
+            state.step += 1
+            _follow(state.average, module, config.average, state.step)
+            score = None
+            if state.step % config.validate_every_steps == 0 or state.step == config.steps:
+                score = objective.validate(state.average.eval())
+                state.judge(score, config.patience_steps)
+            watch(
+                Progress(objective.name, state.step, config.steps, loss.item(), score, rate, extras)
             )
-        module.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        average_gradients(module)
-        nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
-        for optimiser in optimisers:
-            optimiser.step()
-        state.step += 1
-        _follow(state.average, module, config.average, state.step)
-        score = None
-        if state.step % config.validate_every_steps == 0 or state.step == config.steps:
-            score = objective.validate(state.average.eval())
-            state.judge(score, config.patience_steps)
-        watch(Progress(objective.name, state.step, config.steps, loss.item(), score, rate, extras))
-        due = time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS
-        if is_main_process() and (due or score is not None):
-            state.save(path)
-            saved_at = time.monotonic()
+            due = time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS
+            if is_main_process() and (due or score is not None):
+                state.save(path)
+                saved_at = time.monotonic()
     if is_main_process() and not trunk_path(folder, objective.name).is_file():
         save_weights(module, trunk_path(folder, objective.name))
     wait_for_all()
@@ -254,7 +257,7 @@ class _StageState:
                     tensor = tensors[key]
                     tensor = tensor if kind == "step" else tensor.to(parameter.device)
                     self._owner[parameter].state[parameter][kind] = tensor
-        except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(
                 f"{path} cannot be resumed ({reason}); remove it to begin the stage again, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,7 @@ Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune", "polish")
 MODEL_FOLDER = "model"
 _CHECKPOINTS = "checkpoints"
+_CLUSTERS_NAME = "clusters.json"
 # Of every stage that comes after another.
 _CHECKPOINTS_OF: dict[Stage, str] = {
     "specialists": "specialist-*",
@@ -103,12 +105,16 @@ def train(
     torch.manual_seed(recipe.training.seed)
     mixture = _initial_mixture(recipe, run, start_from).to(own)
     data = TrainingData(recipe, material, recipe_path.parent)
+    groups = json.dumps(data.clusters.to_table() | {"facts": {}})
+    if is_main_process():
+        _check_clusters(run, groups)
     if set(stages) - {"generalist"}:
         data.check_clusters()
     # Only now: what was asked for wrongly may be asked for again.
     if is_main_process():
         run.mkdir(parents=True, exist_ok=True)
         write_whole(run / RECIPE_NAME, text.encode())
+        write_whole(run / _CLUSTERS_NAME, groups.encode())
         if start_from is not None and not (run / MODEL_FOLDER / WEIGHTS_NAME).is_file():
             # A run that is stopped before its first stage is over goes on from the same weights.
             save_model(mixture, text, run / MODEL_FOLDER)
@@ -116,7 +122,8 @@ def train(
     trainer = _Trainer(mixture, data, run, own, resume=resume, watch=watch, listening=listening)
     for stage in stages:
         trainer.run(stage)
-        if is_main_process():
+        # A stage that was over already has nothing to add to what later ones made of it.
+        if is_main_process() and not trainer.checkpoints_after(stage):
             save_model(mixture, text, run / MODEL_FOLDER)
     return run / MODEL_FOLDER
 
@@ -172,12 +179,16 @@ class _Trainer:
         if stage == "polish":
             self._share_polish()
 
+    def checkpoints_after(self, stage: Stage) -> list[Path]:
+        """The checkpoints of later stages."""
+        patterns = (_CHECKPOINTS_OF[later] for later in STAGES[STAGES.index(stage) + 1 :])
+        return [path for name in patterns for path in self.folder.glob(f"{name}.safetensors")]
+
     def _forget_after(self, stage: Stage) -> None:
         """Remove what later stages made of weights that are about to change."""
         if is_main_process():
-            for later in STAGES[STAGES.index(stage) + 1 :]:
-                for path in self.folder.glob(f"{_CHECKPOINTS_OF[later]}.safetensors"):
-                    path.unlink()
+            for path in self.checkpoints_after(stage):
+                path.unlink()
         wait_for_all()
 
     def _average_specialists(self) -> None:
@@ -308,6 +319,12 @@ def _check_claim(run: Path, text: str, *, resume: bool) -> None:
         raise ModelError(f"{run} holds a run already; resume it (--resume) or name another folder")
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         raise ModelError(f"{run} was begun with another recipe; name another folder")
+
+
+def _check_clusters(run: Path, groups: str) -> None:
+    path = run / _CLUSTERS_NAME
+    if path.is_file() and path.read_text(encoding="utf-8") != groups:
+        raise ModelError(f"{run} was begun with other clusters; name another folder")
 
 
 def _initial_mixture(recipe: Recipe, run: Path, start_from: Path | None) -> Mixture:

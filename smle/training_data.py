@@ -79,6 +79,11 @@ def recipe_clusters(recipe: Recipe, folder: Path) -> Clusters:
             "or the file that `smle cluster` made"
         )
     else:
+        levels = table.get("levels_db")
+        if not (isinstance(levels, list) and all(isinstance(v, int | float) for v in levels)):
+            raise RecipeError(
+                f"clusters.levels_db is {levels!r}; write a list of numbers, one per specialist"
+            )
         clusters = Clusters.from_table({"names": recipe.specialists, **table})
     if clusters.by == "snr" and len(clusters.levels_db) != len(recipe.specialists):
         raise RecipeError(

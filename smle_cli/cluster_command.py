@@ -99,6 +99,7 @@ def cluster(
     from smle.errors import CorpusError
     from smle_cli.cluster_report import show_clusters
     from smle_cli.consoles import message_console
+    from smle_cli.interrupts import stop_if_asked
     from smle_cli.training_progress import TrainingProgress
 
     if out.is_dir() or out.suffix.lower() == ".png":
@@ -124,6 +125,7 @@ def cluster(
     )
     with TrainingProgress(message_console()) as progress:
         grouped = cluster_corpus(asked, watch=(lambda _: None) if quiet else progress)
+    stop_if_asked()
     write_clusters(out, grouped.groupings)
     if not quiet:
         show_clusters(grouped)

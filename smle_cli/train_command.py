@@ -64,6 +64,7 @@ def train(
     from smle.training import train as train_model
     from smle.training_data import Material
     from smle_cli.consoles import message_console
+    from smle_cli.interrupts import stop_if_asked
     from smle_cli.training_progress import TrainingProgress
 
     material = Material(
@@ -85,6 +86,7 @@ def train(
             watches.append(TensorBoardLog(log))
 
         def watch(progress: Progress) -> None:
+            stop_if_asked()
             for each in watches:
                 each(progress)
 
@@ -118,7 +120,8 @@ def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=name)
+        # To numbers and back: some devices hold none.
+        torch.zeros(1, device=name).tolist()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise click.UsageError(f"--device {name} cannot be used ({reason}); use cpu") from None

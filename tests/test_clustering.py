@@ -117,6 +117,14 @@ def test_signals_of_a_batch_share_no_piece(folders: tuple[Path, Path]) -> None:
     assert sorted(numbers.tolist()) == sorted(np.repeat(np.unique(numbers), 2).tolist())
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(5, 4), (4, 3), (9, 4)])
+def test_even_assignment_leaves_no_column_empty(rows: int, columns: int) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        sizes = np.bincount(even_assignment(rng.random((rows, columns))), minlength=columns)
+        assert sizes.max() - sizes.min() <= 1
+
+
 def test_even_assignment_is_the_cheapest_even_one() -> None:
     rng = np.random.default_rng(0)
     for rows, columns in ((6, 2), (6, 3), (5, 2)):

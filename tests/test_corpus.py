@@ -122,6 +122,18 @@ def test_cached_mapped_and_on_demand_samples_are_equal(tmp_path: Path) -> None:
     assert held.length(1) == 1600
 
 
+@pytest.mark.parametrize("part", ["*.int16", "*.npy"])
+@pytest.mark.parametrize("cut", [0, 301])
+def test_a_torn_cache_is_made_anew(tmp_path: Path, part: str, cut: int) -> None:
+    write_tone(tmp_path / "corpus" / "a.wav", 0.2)
+    corpus = read_corpus(tmp_path / "corpus")
+    Decoded(corpus, cache_dir=tmp_path / "cache")
+    (torn,) = (tmp_path / "cache").glob(part)
+    torn.write_bytes(torn.read_bytes()[:cut].ljust(cut, b"x"))
+    again = Decoded(corpus, cache_dir=tmp_path / "cache")
+    np.testing.assert_array_equal(again.excerpt(0), Decoded(corpus).excerpt(0))
+
+
 def test_changed_file_is_decoded_anew(tmp_path: Path) -> None:
     path = write_tone(tmp_path / "corpus" / "a.wav", level=0.25)
     Decoded(read_corpus(tmp_path / "corpus"), cache_dir=tmp_path / "cache")

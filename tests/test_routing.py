@@ -10,6 +10,7 @@ import pytest
 from smle.audio import write
 from smle.config import RoutingConfig
 from smle.enhancer import Enhancer
+from smle.errors import AudioError
 from smle.file_enhancement import FileOptions, enhance_files
 from smle.file_report import FileReport
 from smle.jobs import Job
@@ -169,6 +170,12 @@ def test_a_long_file_is_routed_once_for_each_channel_like_a_short_one(
     experts = [channel[0]["expert"] for channel in short.segments]
     assert len(set(experts)) == 2
     assert long.segments == short.segments
+
+
+def test_no_expert_is_chosen_for_what_cannot_be_heard():
+    for nothing in ([], [(np.zeros(0), RATE_HZ)], [(np.full(2000, np.nan), RATE_HZ)]):
+        with pytest.raises(AudioError):
+            enhancer().pool_route(nothing)
 
 
 def test_a_signal_in_pieces_gets_for_each_channel_what_that_channel_gets_alone():

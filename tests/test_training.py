@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from smle.distributed import check_shares, own_device
 from smle.errors import CorpusError, ModelError, RecipeError
 from smle.losses import EnhancementLoss, si_sdr_loss
 from smle.metrics import si_sdr_db
-from smle.recipe import read_recipe
-from smle.stage import Progress
+from smle.recipe import StageConfig, read_recipe
+from smle.stage import Objective, Progress, run_stage
 from smle.training import train
 from smle.training_data import Material, TrainingData
 from smle_cli.train_command import train as train_command
@@ -134,6 +135,43 @@ def test_a_stage_is_made_anew_if_one_before_it_has_changed_the_weights(tmp_path,
     final = weights(run(tmp_path / "run", material, resume=True))
     for name in ("specialists.0.output.bias", "specialists.1.output.bias"):
         assert torch.dist(final[name], trained[name]) < torch.dist(final[name], early[name])
+
+
+def test_a_stage_that_is_over_takes_nothing_back_from_later_ones(tmp_path, material):
+    final = weights(run(tmp_path / "run", material))
+    for stages in (("generalist",), ("specialists",), ("generalist", "specialists", "gate")):
+        again = weights(run(tmp_path / "run", material, stages=stages, resume=True))
+        assert all(torch.equal(again[name], weight) for name, weight in final.items())
+    (tmp_path / "run" / "model" / "model.safetensors").unlink()
+    again = weights(run(tmp_path / "run", material, resume=True))
+    for name, weight in final.items():
+        torch.testing.assert_close(again[name], weight, atol=1e-6, rtol=1e-5)
+
+
+def test_an_interrupt_while_batches_end_is_heard(tmp_path):
+    def batches(step: int) -> Generator[Batch]:
+        try:
+            yield None  # type: ignore[misc]
+        finally:
+            raise KeyboardInterrupt
+
+    module = torch.nn.Linear(1, 1)
+    objective = Objective(
+        "one",
+        module,
+        lambda module, batch, step: (module(torch.ones(1, 1)).sum(), {}),
+        batches,
+        lambda module: 0.0,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(
+            objective,
+            StageConfig(steps=1),
+            1.0,
+            tmp_path,
+            resume=False,
+            watch=lambda _: None,
+        )
 
 
 def test_a_run_stopped_at_once_remembers_what_it_began_with(tmp_path, material):
@@ -472,6 +510,18 @@ def test_a_run_of_another_recipe_is_not_resumed(tmp_path, material):
         run(tmp_path / "run", material, RECIPE + "\n", stages=("gate",), resume=True)
 
 
+def test_a_run_of_other_clusters_is_not_resumed(tmp_path, material):
+    text = RECIPE.replace('by = "snr"\n', "").replace("levels_db = [0, 10]", 'file = "kinds.json"')
+    of = {f"{index}.wav": index % 2 for index in range(40)}
+    write_clusters(tmp_path / "kinds.json", [Clusters("loss", ("low", "high"), of)])
+    for resume in (False, True):
+        run(tmp_path / "run", material, text, stages=("generalist",), resume=resume)
+    swapped = {name: 1 - cluster for name, cluster in of.items()}
+    write_clusters(tmp_path / "kinds.json", [Clusters("loss", ("low", "high"), swapped)])
+    with pytest.raises(ModelError, match="other clusters"):
+        run(tmp_path / "run", material, text, resume=True)
+
+
 def test_what_cannot_be_trained_claims_no_run(tmp_path, material):
     folder = tmp_path / "run"
     with pytest.raises(CorpusError):
@@ -504,6 +554,18 @@ def test_a_start_of_other_shapes_is_refused(tmp_path, material):
         ("segment_s = 0.5", "segment_s = 0.5\nequalise_db = 1e6", "mixing.equalise_db is 1000000"),
         ("segment_s = 0.5", "segment_s = 0.5\nspeed_range = [0.0, 1.0]", "mixing.speed_range is 0"),
         ('by = "snr"\nlevels_db = [0, 10]', 'by = "speaker"', "without a file"),
+        ("[0, 10]", '["x", 10]', "clusters.levels_db is ['x', 10]"),
+        ("segment_s = 0.5", "segment_s = 0.5\nequalise_db = 1" + 400 * "0", "equalise_db is inf"),
+        (
+            "generalist = true",
+            'generalist = false\n[training]\nspecialists_start = "trunk"',
+            "no generalist to branch off",
+        ),
+        (
+            "[mixing]\nsegment_s = 0.5",
+            "[spectral]\nsample_rate = 4000\n[mixing]\nsegment_s = 0.1",
+            "mixing.segment_s is 0.1 at 4000 Hz",
+        ),
     ],
 )
 def test_a_stage_that_makes_no_sense_is_refused(tmp_path, material, old, new, complaint):
@@ -561,17 +623,27 @@ def test_levels_must_rise(tmp_path, material):
 def test_a_device_that_is_not_there_is_named(tmp_path, material):
     recipe, corpus, folder = tmp_path / "toy.toml", material.speech.parent, tmp_path / "run"
     recipe.write_text(RECIPE)
-    arguments = map(str, (recipe, corpus, "-o", folder, "--device", "abacus"))
-    result = CliRunner().invoke(train_command, [*arguments])
-    assert result.exit_code == 2
-    assert "--device abacus cannot be used" in result.output
+    arguments = list(map(str, (recipe, corpus, "-o", folder, "--device")))
+    for device in ("abacus", "meta"):
+        result = CliRunner().invoke(train_command, [*arguments, device])
+        assert result.exit_code == 2
+        assert f"--device {device} cannot be used" in result.output
 
 
 def test_a_broken_checkpoint_is_refused(tmp_path, material):
     run(tmp_path / "run", material, stages=("gate",))
-    (tmp_path / "run/checkpoints/gate.safetensors").write_bytes(b"no")
-    with pytest.raises(ModelError, match="cannot be resumed"):
-        run(tmp_path / "run", material, stages=("gate",), resume=True)
+    checkpoints = tmp_path / "run" / "checkpoints"
+    for content in (b"no", (checkpoints / "gate-trunk.safetensors").read_bytes()):
+        (checkpoints / "gate.safetensors").write_bytes(content)
+        with pytest.raises(ModelError, match="cannot be resumed"):
+            run(tmp_path / "run", material, stages=("gate",), resume=True)
+
+
+def test_processes_that_nobody_joined_are_told_of(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ModelError, match="start them with torchrun"):
+        distributed.join_processes(torch.device("cpu"))
 
 
 def test_levels_and_specialists_must_match(tmp_path, material):

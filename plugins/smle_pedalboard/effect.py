@@ -223,6 +223,7 @@ class SparseExpertEnhancer:
             sample_rate, channels, route=self._route, atten_lim_db=self._atten_lim_db
         )
         self._spec = (sample_rate, channels)  # after the stream, which refuses what it cannot do
+        self._heard = None
         self._dry_wet = DryWet(channels, self._stream.latency, sample_rate)
         self._to_drop = self._stream.latency
 

@@ -139,6 +139,14 @@ def test_silence_fed_for_the_tail_is_no_part_of_the_routing(noise: NDArray[np.fl
     assert effect.routing == enhancer().route(noise, RATE)
 
 
+def test_a_reset_effect_has_nothing_to_tell(noise: NDArray[np.float32]) -> None:
+    effect = SparseExpertEnhancer(enhancer())
+    effect(noise, RATE)
+    effect.reset()
+    assert effect.routing is not None
+    assert not any(effect.routing.segments)
+
+
 def test_nothing_is_reported_before_audio_came(effect: SparseExpertEnhancer) -> None:
     assert effect.reported_latency_samples is None
     assert effect.routing is None
