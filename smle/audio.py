@@ -26,6 +26,7 @@ from smle.formats import CONTAINER_SUFFIXES, UNKNOWN_FROM_BYTES, WAV_FORMATS, Se
 from smle.lengths import Length, length_of, truncated
 from smle.paths import find_audio as find_audio
 from smle.paths import shown
+from smle.speakers import read_speakers
 from smle.wav_chunks import read_chunks
 
 MIN_SAMPLE_RATE = 4_000
@@ -66,6 +67,7 @@ class AudioReader:
     Attributes:
         info: What the header says.
         tags: Title, artist and the like, as far as the format keeps them.
+        speakers: The loudspeaker of each channel, see `read_speakers`.
 
     Raises:
         AudioError: On entering, if the file cannot be opened; from `blocks`, if it is damaged,
@@ -76,12 +78,15 @@ class AudioReader:
         self.path = Path(path)
         self.info: AudioInfo
         self.tags: dict[str, str] = {}
+        self.speakers: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
         self._file, length = _open(self.path)
         try:
             self.info = _check(self.path, self._file, length)
             self.tags = self._file.copy_metadata()
+            if isinstance(self._file, sf.SoundFile):
+                self.speakers = read_speakers(self._file)
         except AudioError:
             self._file.close()
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from smle.formats import (
 from smle.interrupts import hold_interrupts
 from smle.locks import lock, open_held
 from smle.paths import shown
+from smle.speakers import write_speakers
 from smle.tags import id3_tag, write_tags
 from smle.wav_chunks import append_chunks
 
@@ -51,6 +52,7 @@ class AudioWriter:
         format: As libsndfile names it.
         subtype: As libsndfile names it.
         tags: Title, artist and the like, as `AudioReader.tags`.
+        speakers: The loudspeaker of each channel, as `AudioReader.speakers`.
         chunks: What else a WAV file is to hold, as `AudioReader.chunks`; other formats leave it.
         overwrite: Replace a file of that name; otherwise an existing one is an error.
 
@@ -70,6 +72,7 @@ class AudioWriter:
         format: str,
         subtype: str,
         tags: Mapping[str, str] | None = None,
+        speakers: Sequence[int] = (),
         chunks: bytes = b"",
         overwrite: bool = False,
     ) -> None:
@@ -79,6 +82,7 @@ class AudioWriter:
         self.format = format
         self.subtype = subtype
         self.tags = dict(tags or {})
+        self.speakers = speakers
         self.chunks = chunks if format in WAV_FORMATS else b""
         self.overwrite = overwrite
         self.clipped = 0
@@ -105,6 +109,7 @@ class AudioWriter:
                 )
                 if self.format == "RF64":
                     _become_wav_if_short(self._file)
+            write_speakers(self._file, self.speakers)
             if self.format != "MP3":
                 write_tags(self._file, self.tags)
         except (sf.SoundFileError, ValueError, TypeError) as error:

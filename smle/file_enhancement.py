@@ -94,7 +94,7 @@ def enhance_files(
                 else:
                     noisy = np.concatenate(list(reader.blocks()), axis=1)
                     elapsed_s = time.perf_counter() - start
-                    beside = _Beside(reader.tags, reader.chunks)
+                    beside = _Beside.of(reader)
                     small.append(_Small(job, info, beside, noisy, elapsed_s))
         except (SmleError, OSError, RuntimeError, MemoryError) as error:
             reports[job] = failed(job, error, time.perf_counter() - start)
@@ -130,7 +130,12 @@ class _Beside:
     """What a file holds beside its sound."""
 
     tags: dict[str, str]
+    speakers: tuple[int, ...]
     chunks: bytes
+
+    @classmethod
+    def of(cls, reader: AudioReader) -> _Beside:
+        return cls(reader.tags, reader.speakers, reader.chunks)
 
 
 @dataclass(frozen=True)
@@ -226,7 +231,7 @@ def _stream(
         stream.hear(beginning(first, info.sample_rate))
         blocks = chain([first], blocks)
     frames = 0
-    with _writer(job, info, _Beside(reader.tags, reader.chunks), options) as writer:
+    with _writer(job, info, _Beside.of(reader), options) as writer:
         for noisy, estimate in aligned(stream, blocks, info.channels):
             _take(noisy, estimate, options, meter, writer)
             frames += noisy.shape[1]
@@ -250,6 +255,7 @@ def _writer(job: Job, info: AudioInfo, beside: _Beside, options: FileOptions) ->
         format=container_for(target, info.frames, info.channels),
         subtype=target.subtype,
         tags=beside.tags,
+        speakers=beside.speakers,
         chunks=beside.chunks,
         overwrite=options.overwrite,
     )

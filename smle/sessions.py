@@ -113,7 +113,7 @@ def tasks_for(
                 elif action == "keep":
                     settled.append(_kept(job, ledger))
                 else:
-                    settled.append(failed(job, _taken(job)))
+                    settled.append(failed(job, _taken(job, resumed=options.resume)))
             if not todo:
                 continue
             try:
@@ -147,5 +147,6 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _taken(job: Job) -> AudioError:
-    return AudioError(f"{shown(job.output)}: exists already and is kept; overwrite it or resume")
+def _taken(job: Job, *, resumed: bool) -> AudioError:
+    remedy = "no earlier run left it so: overwrite it" if resumed else "overwrite it or resume"
+    return AudioError(f"{shown(job.output)}: exists already and is kept; {remedy}")

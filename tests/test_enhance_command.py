@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -576,6 +577,19 @@ def test_tags_of_every_alphabet_go_through_mp3(run: Run, tmp_path: Path) -> None
     with av.open(str(tmp_path / "c.mp3")) as other:  # FFmpeg's eyes, not libsndfile's
         assert other.metadata["title"] == tags["title"]
         assert other.metadata["comment"] == tags["comment"]
+
+
+def test_the_loudspeakers_of_channels_are_kept(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write(path, sound(0.3, channels=6), 16_000)
+    sf.write(path, sf.read(path)[0], 16_000, format="WAVEX", subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    mask = slice(content.index(b"fmt ") + 28, content.index(b"fmt ") + 32)
+    content[mask] = side_not_back = struct.pack("<I", 0x60F)
+    path.write_bytes(content)
+    assert run(path, tmp_path / "b.wav") == 0
+    assert (tmp_path / "b.wav").read_bytes()[mask] == side_not_back
+    assert run(path, tmp_path / "c.flac") == 0
 
 
 def test_tags_of_old_programs_are_read(run: Run, tmp_path: Path) -> None:
