@@ -70,7 +70,7 @@ def _numbers(numbers: NDArray[np.float64], *, in_db: bool) -> list[Group]:
     is_wide = in_db and bool(finite.size) and finite.max() - finite.min() > 2 * _STEP_DB
     is_few = levels.size <= _FEW_VALUES and not (is_wide and levels.size == finite.size)
     if is_few or (not is_wide and finite.size >= 2 * levels.size):
-        labels = [f"{level:.15g}" for level in levels.round(2)]
+        labels = [f"{level:.15g}" for level in levels.round(2) + 0.0]
         if len(set(labels)) < levels.size:
             labels = [f"{level:.15g}" for level in levels]
         return [

@@ -35,7 +35,7 @@ def join_processes(device: torch.device) -> None:
     Args:
         device: Where gradients will be, of this process.
     """
-    if (os.environ.get("WORLD_SIZE") or "1") not in "01" and not dist.is_initialized():
+    if (os.environ.get("WORLD_SIZE") or "1") not in ("0", "1") and not dist.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device)
         try:

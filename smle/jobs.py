@@ -99,9 +99,8 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
     if here == there:
         names = [path for path in names if not path.stem.endswith(suffix)]
     if not names:
-        for reason in messages:
-            raise AudioError(reason)
-        raise AudioError(f"{shown(noisy)}: no audio files in this folder; check the path")
+        nothing = f"{shown(noisy)}: no audio files in this folder; check the path"
+        raise AudioError(messages[0] if messages else nothing)
     outputs = _distinct(names, format, suffix)
     inputs = {_real(here / name) for name in names} if _below(there, here) else set()
     jobs = []
