@@ -44,24 +44,27 @@ def group(
         genders: Gender of names, where known.
 
     Raises:
-        CorpusError: There are fewer points than clusters.
+        CorpusError: There are fewer points, or fewer different ones, than clusters.
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
     if not 2 <= k <= len(names):
         raise CorpusError(f"K is {k}, but there are {len(names)} to group: use 2 to {len(names)}")
+    different = len(np.unique(points, axis=0))
+    if different < k:
+        raise CorpusError(
+            f"K is {k}, but only {different} of {len(names)} differ at all: use a smaller K, or "
+            "material that differs"
+        )
     means = KMeans(k, n_init=_RESTARTS, random_state=seed).fit(points)
     order = np.argsort(-np.bincount(means.labels_, minlength=k), kind="stable")
     labels = np.argsort(order)[means.labels_]
     assignments = {name: int(label) for name, label in zip(names, labels, strict=True)}
-    clusters_found = len(set(labels.tolist()))
     facts: dict[str, Any] = {
         **count(assignments, seconds, k),
         "silhouette": (
-            round(float(silhouette_score(points, labels)), 3)
-            if 1 < clusters_found < len(names)
-            else None
+            round(float(silhouette_score(points, labels)), 3) if k < len(names) else None
         ),
         "stability": _stability(points, labels, k, seed),
         "centroids": means.cluster_centers_[order].round(5).tolist(),

@@ -72,6 +72,15 @@ def test_timbre_does_not_depend_on_level() -> None:
     )
 
 
+def test_points_that_do_not_differ_are_not_grouped() -> None:
+    points = np.repeat(np.eye(2, 3, dtype=np.float32), 3, axis=0)
+    names = list("abcdef")
+    seconds = dict.fromkeys(names, 1.0)
+    assert group("noise", names, points, seconds, 2, seed=0).facts["sizes"] == [3, 3]
+    with pytest.raises(CorpusError, match="only 2 of 6 differ"):
+        group("noise", names, points, seconds, 3, seed=0)
+
+
 def test_grouping_of_points_that_fall_apart() -> None:
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.normal(0, 1, (20, 3)), rng.normal(20, 1, (10, 3))])
