@@ -33,7 +33,7 @@ Progress = Callable[[float], None]
 
 STREAMED_ABOVE = 30.0 * 16_000
 BATCHED_UP_TO = 240.0 * 16_000
-MOST_PADDING = 0.1
+MOST_PADDING = 0.25
 BLOCK_S = 4.0
 PIECE_S = 30.0
 
