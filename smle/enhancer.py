@@ -229,7 +229,12 @@ class Enhancer:
         lengths = np.repeat([audio.shape[1] for audio in audios], counts)
         by_row = self._choices(rows, lengths, sample_rate) if route == "file" else route
         stream = Stream(
-            self.mixture, sample_rate, len(rows), route=by_row, atten_lim_db=atten_lim_db
+            self.mixture,
+            sample_rate,
+            len(rows),
+            route=by_row,
+            atten_lim_db=atten_lim_db,
+            lengths=lengths.tolist(),
         )
         if heard[0].size:
             stream.hear(np.concatenate(heard))

@@ -32,8 +32,8 @@ Progress = Callable[[float], None]
 """Told how many further seconds of audio are done."""
 
 STREAMED_ABOVE = 30.0 * 16_000
-BATCHED_UP_TO = 240.0 * 16_000
-MOST_PADDING = 0.25
+BATCHED_UP_TO = 480.0 * 16_000
+MOST_PADDING = 0.5
 BLOCK_S = 4.0
 PIECE_S = 30.0
 

@@ -31,10 +31,17 @@ class RoutedMasker:
         route: A fixed expert for each row, or None for the gate's choices.
         hop_s: Seconds from frame to frame; by default those of the model, from which a rate whose
             hop is no whole number of samples departs a little.
+        ends: The frame with which each row is over; what follows needs no expert, and its mask
+            is 0 from some frame on. By default none ends.
     """
 
     def __init__(
-        self, mixture: ArrayMixture, rows: int, route: Route = None, hop_s: float | None = None
+        self,
+        mixture: ArrayMixture,
+        rows: int,
+        route: Route = None,
+        hop_s: float | None = None,
+        ends: Sequence[int] | None = None,
     ) -> None:
         recipe = mixture.recipe
         rate = recipe.spectral.frames_per_s
@@ -52,6 +59,7 @@ class RoutedMasker:
         n_specialists = len(mixture.specialists)
         self.rows = rows
         self._frame = 0
+        self._ends = ends
         self._route = route
         self._gate_state = self._gate.start(rows)
         self._evidence_state = self._evidence.start(rows, n_specialists)
@@ -91,6 +99,7 @@ class RoutedMasker:
         """
         masks, at = [], 0
         while at < features.shape[1]:
+            self._retire()
             self._take_up_route()
             stop = min(features.shape[1], at + self._frames_to_next_event())
             part = features[:, at:stop]
@@ -145,6 +154,19 @@ class RoutedMasker:
             self._decisions.append((self._frame, decisions))
             self._switch([d.expert for d in decisions])
 
+    def _retire(self) -> None:
+        """Let experts leave the rows that are over, but not so often that it costs more."""
+        if self._ends is None or self._leaving:
+            return
+        staying = []
+        for group in self._running:
+            places = [i for i, row in enumerate(group.rows) if self._ends[row] > self._frame]
+            if len(places) < len(group.rows):
+                group = self._group(group.expert, [group.part(places)])
+            if places:
+                staying.append(group)
+        self._running = staying
+
     def _take_up_route(self) -> None:
         if self._route is None or self._leaving or list(self._route) == self._current:
             return
@@ -172,7 +194,7 @@ class RoutedMasker:
 
     def _advance(self, features: Array) -> Array:
         """Mask frames between two events."""
-        mask = np.empty_like(features)
+        mask = np.zeros_like(features)
         for group in self._running:
             part = self._run(group, features)
             if group.index is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +17,9 @@ from smle.routing import Routing
 
 Signal = NDArray[np.float32]
 
-# Frames that are transformed at once at most: bounds memory, and is long enough to be fast.
-_MAX_FRAMES = 250
+# Frames that are transformed at once at most: of few rows long enough to be fast, of many few
+# enough to bound memory.
+_MAX_FRAMES, _MIN_FRAMES, _FRAMES_OF_ALL_ROWS = 250, 64, 4096
 # A change from no attenuation to all of it, or back, takes this long to arrive.
 _GLIDE_S = 0.064
 # The level of what was heard first counts as this much of it would: it tells a pause from faint
@@ -39,6 +42,8 @@ class Stream:
         route: "segment" for the gate's choices, or an expert's name or number for all rows, or one
             number for each row.
         atten_lim_db: Most attenuation in dB; None for no limit.
+        lengths: Samples of each row, where some are over before others: what comes out behind
+            them means nothing, and soon costs nothing.
 
     Raises:
         AudioError: If the rate or the number of rows cannot be enhanced.
@@ -52,6 +57,7 @@ class Stream:
         *,
         route: str | int | list[int] = "segment",
         atten_lim_db: float | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> None:
         if rows < 1:
             raise AudioError(f"a signal of {rows} channels cannot be enhanced; give 1 or more")
@@ -61,6 +67,8 @@ class Stream:
         self._stft = ArrayStft(mixture.recipe.spectral, sample_rate)
         self._features = ArrayFeatures(mixture.recipe.spectral)
         self._hop_s = self._stft.hop_length / sample_rate
+        hop, last = self._stft.hop_length, self._stft.n_fft + self._stft.hop_length
+        self._ends = None if lengths is None else [-(-(n + last) // hop) for n in lengths]
         self._route = route
         self._experts = self._fixed(route)
         self._samples = 0
@@ -117,7 +125,9 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything that was heard."""
-        self._masker = RoutedMasker(self._mixture, self._rows, self._experts, self._hop_s)
+        self._masker = RoutedMasker(
+            self._mixture, self._rows, self._experts, self._hop_s, self._ends
+        )
         bins, hz_per_bin = self._stft.n_fft // 2 + 1, self.sample_rate / self._stft.n_fft
         heard_hz = self._mixture.recipe.spectral.sample_rate / 2
         self._high_bands = HighBands(bins, hz_per_bin, heard_hz, self._hop_s, self._rows)
@@ -179,8 +189,9 @@ class Stream:
         hop = self._stft.hop_length
         frames = (self._waiting.shape[1] - self._stft.overlap) // hop
         done = [self._ready]
-        for first in range(0, frames, _MAX_FRAMES):
-            stop = min(frames, first + _MAX_FRAMES)
+        most = min(_MAX_FRAMES, max(_MIN_FRAMES, _FRAMES_OF_ALL_ROWS // self._rows))
+        for first in range(0, frames, most):
+            stop = min(frames, first + most)
             part = self._waiting[:, first * hop : stop * hop + self._stft.overlap]
             with one_thread:
                 done.append(self._enhance(part))

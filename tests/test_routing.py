@@ -172,6 +172,16 @@ def test_a_long_file_is_routed_once_for_each_channel_like_a_short_one(
     assert long.segments == short.segments
 
 
+def test_rows_that_are_over_disturb_nobody_and_are_left_alone():
+    model, features, ends = arrays(mixture()), loud(3, 200), [50, 200, 120]
+    whole = RoutedMasker(model, 3)(features)
+    ended = RoutedMasker(model, 3, ends=ends)(features)
+    for row, end in enumerate(ends):
+        np.testing.assert_allclose(ended[row, :end], whole[row, :end], atol=1e-5)
+    assert not ended[0, -50:].any()
+    assert whole[0, -50:].any()
+
+
 def test_no_expert_is_chosen_for_what_cannot_be_heard():
     for nothing in ([], [(np.zeros(0), RATE_HZ)], [(np.full(2000, np.nan), RATE_HZ)]):
         with pytest.raises(AudioError):
