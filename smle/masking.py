@@ -59,7 +59,7 @@ class RoutedMasker:
         n_specialists = len(mixture.specialists)
         self.rows = rows
         self._frame = 0
-        self._ends = ends
+        self.ends = ends
         self._route = route
         self._gate_state = self._gate.start(rows)
         self._evidence_state = self._evidence.start(rows, n_specialists)
@@ -156,11 +156,11 @@ class RoutedMasker:
 
     def _retire(self) -> None:
         """Let experts leave the rows that are over, but not so often that it costs more."""
-        if self._ends is None or self._leaving:
+        if self.ends is None or self._leaving:
             return
         staying = []
         for group in self._running:
-            places = [i for i, row in enumerate(group.rows) if self._ends[row] > self._frame]
+            places = [i for i, row in enumerate(group.rows) if self.ends[row] > self._frame]
             if len(places) < len(group.rows):
                 group = self._group(group.expert, [group.part(places)])
             if places:

@@ -150,7 +150,9 @@ class Stream:
         """
         if self._samples:
             raise AudioError("the stream has begun; let it hear a signal before, or reset it")
+        self._masker.ends = None  # which are those of the signal that comes next
         self.feed(signal)
+        self._masker.ends = self._ends
         self._masker.begin()
         self._heard = True
         self._begin(self._features.brief(self._level, round(_HEARD_LEVEL_S / self._hop_s)))

@@ -16,6 +16,7 @@ from smle.file_report import FileReport
 from smle.jobs import Job
 from smle.masking import RoutedMasker
 from smle.routing import DecisionTimes, Routing, Segment, decide
+from smle.streaming import Stream
 from tests.models import SUBBAND, arrays, enhancer, mixture
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
@@ -180,6 +181,18 @@ def test_rows_that_are_over_disturb_nobody_and_are_left_alone():
         np.testing.assert_allclose(ended[row, :end], whole[row, :end], atol=1e-5)
     assert not ended[0, -50:].any()
     assert whole[0, -50:].any()
+
+
+def test_more_may_be_heard_first_than_there_is_to_enhance():
+    audio = np.stack([speech_like(2.0), noise_like(2.0)]).astype(np.float32)
+    model = arrays(mixture())
+    done = []
+    for lengths in (None, [8_000, 8_000]):
+        stream = Stream(model, RATE_HZ, 2, lengths=lengths)
+        stream.hear(audio)
+        done.append(np.concatenate([stream.feed(audio[:, :8_000]), stream.flush()], 1))
+    np.testing.assert_allclose(done[0], done[1], atol=1e-5)
+    assert done[0].any()
 
 
 def test_no_expert_is_chosen_for_what_cannot_be_heard():
