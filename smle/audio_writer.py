@@ -114,6 +114,8 @@ class AudioWriter:
                 write_tags(self._file, self.tags)
         except (sf.SoundFileError, ValueError, TypeError) as error:
             self._discard()
+            if self._stream.error is not None:
+                raise self._failed(self._stream.error) from error
             raise AudioError(
                 f"{shown(self.path)}: {self.format} {self.subtype} cannot hold {self.channels} "
                 f"channels at {self.sample_rate} Hz; choose another format"

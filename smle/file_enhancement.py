@@ -148,7 +148,7 @@ class _Small:
 
 
 def _batches(small: Sequence[_Small]) -> Iterator[list[_Small]]:
-    """Signals of one rate and similar length together: a batch costs as much as its longest."""
+    """Signals of one rate and similar length together: padding costs little, but something."""
     batch: list[_Small] = []
     rows = samples = 0
     for one in sorted(small, key=lambda one: (one.info.sample_rate, one.noisy.shape[1])):

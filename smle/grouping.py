@@ -51,7 +51,9 @@ def group(
 
     if not 2 <= k <= len(names):
         raise CorpusError(f"K is {k}, but there are {len(names)} to group: use 2 to {len(names)}")
-    different = len(np.unique(points, axis=0))
+    # To four digits: what differs by rounding does not differ.
+    size = float(np.abs(points).max()) or 1.0
+    different = len(np.unique((points / size).round(4), axis=0))
     if different < k:
         raise CorpusError(
             f"K is {k}, but only {different} of {len(names)} differ at all: use a smaller K, or "

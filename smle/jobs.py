@@ -149,6 +149,8 @@ def _renamed(name: Path, format: str, suffix: str) -> Path:
         ending = target_for("WAV", "PCM_16", wanted=format).suffix
     elif name.suffix.lower() in CONTAINER_SUFFIXES:
         ending = ".wav"
+    elif name.suffix.lower() == ".mp2":
+        ending = ".mp3"
     else:
         ending = name.suffix
     return name.with_name(name.stem + suffix + ending)

@@ -155,7 +155,7 @@ class RoutedMasker:
             self._switch([d.expert for d in decisions])
 
     def _retire(self) -> None:
-        """Let experts leave the rows that are over, but not so often that it costs more."""
+        """Let experts leave the rows that are over."""
         if self.ends is None or self._leaving:
             return
         staying = []

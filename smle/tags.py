@@ -70,6 +70,8 @@ def id3_tag(tags: Mapping[str, str]) -> bytes:
             before = _BEFORE_COMMENT if name == "comment" else b""
             body = _UTF_8 + before + text.encode("utf-8", "replace")
             frames += _FRAMES[name] + _seven_bits_a_byte(len(body)) + b"\x00\x00" + body
+    if len(frames) >> 28:  # more than the tag could say
+        return b""
     return b"ID3\x04\x00\x00" + _seven_bits_a_byte(len(frames)) + frames if frames else b""
 
 

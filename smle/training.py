@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -105,7 +105,7 @@ def train(
     torch.manual_seed(recipe.training.seed)
     mixture = _initial_mixture(recipe, run, start_from).to(own)
     data = TrainingData(recipe, material, recipe_path.parent)
-    groups = json.dumps(data.clusters.to_table() | {"facts": {}})
+    groups = data.clusters.to_table() | {"facts": {}}
     if is_main_process():
         _check_clusters(run, groups)
     if set(stages) - {"generalist"}:
@@ -114,7 +114,8 @@ def train(
     if is_main_process():
         run.mkdir(parents=True, exist_ok=True)
         write_whole(run / RECIPE_NAME, text.encode())
-        write_whole(run / _CLUSTERS_NAME, groups.encode())
+        (run / _CHECKPOINTS).mkdir(exist_ok=True)
+        write_whole(run / _CHECKPOINTS / _CLUSTERS_NAME, json.dumps(groups).encode())
         if start_from is not None and not (run / MODEL_FOLDER / WEIGHTS_NAME).is_file():
             # A run that is stopped before its first stage is over goes on from the same weights.
             save_model(mixture, text, run / MODEL_FOLDER)
@@ -123,7 +124,9 @@ def train(
     for stage in stages:
         trainer.run(stage)
         # A stage that was over already has nothing to add to what later ones made of it.
-        if is_main_process() and not trainer.checkpoints_after(stage):
+        idle = not getattr(recipe.training, stage).steps or trainer.checkpoints_after(stage)
+        stands = (run / MODEL_FOLDER / WEIGHTS_NAME).is_file()
+        if is_main_process() and not (idle and stands):
             save_model(mixture, text, run / MODEL_FOLDER)
     return run / MODEL_FOLDER
 
@@ -321,9 +324,10 @@ def _check_claim(run: Path, text: str, *, resume: bool) -> None:
         raise ModelError(f"{run} was begun with another recipe; name another folder")
 
 
-def _check_clusters(run: Path, groups: str) -> None:
-    path = run / _CLUSTERS_NAME
-    if path.is_file() and path.read_text(encoding="utf-8") != groups:
+def _check_clusters(run: Path, groups: dict[str, Any]) -> None:
+    path = run / _CHECKPOINTS / _CLUSTERS_NAME
+    # Through text and back, as those of before went.
+    if path.is_file() and json.loads(path.read_bytes()) != json.loads(json.dumps(groups)):
         raise ModelError(f"{run} was begun with other clusters; name another folder")
 
 

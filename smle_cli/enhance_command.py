@@ -168,12 +168,12 @@ def enhance(
         jobs=jobs or _jobs_for(plan),
         scheduler=scheduler,
     )
+    for reason in plan.unlisted:
+        click.echo(f"smle: {reason}", err=True)
     digest = model_digest(model)
     if dry_run:
         _print_plan(plan, options, folder, digest, copy_others=copy_others)
         return
-    for reason in plan.unlisted:
-        click.echo(f"smle: {reason}", err=True)
     lost = len(plan.unlisted)
     if copy_others:
         lost += _copy_others(plan, noisy, folder, force=force, resume=resume)
@@ -266,6 +266,6 @@ def _refuse_given(names: tuple[str, ...], meant: str) -> None:
 
 def _is_copy(source: Path, copy: Path) -> bool:
     try:
-        return filecmp.cmp(source, copy)
+        return filecmp.cmp(source, copy, shallow=False)
     except OSError:  # whoever copies it will say so
         return False

@@ -325,6 +325,19 @@ def test_where_no_locks_are_nothing_waits_and_nothing_is_swept(
     assert (tmp_path / "a.wav").is_file()
 
 
+def test_a_disk_that_is_full_before_the_sound_is_said_to_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: _PartFile, data: bytes) -> int:
+        self.error = OSError(errno.ENOSPC, "No space left on device")
+        return 0
+
+    monkeypatch.setattr(_PartFile, "write", full)
+    with pytest.raises(AudioError, match="No space left"):
+        write(tmp_path / "a.mp3", tone(4000), 16_000, tags={"title": "A"})
+    assert names(tmp_path) == []
+
+
 def test_find_audio_is_sorted_recursive_and_survives_loops(tmp_path: Path) -> None:
     names = ["b.WAV", "a.flac", "deep/er/c.mp3", "deep/ünï \"q'\n.ogg", ".hidden.wav", "notes.txt"]
     for name in names:

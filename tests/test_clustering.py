@@ -74,6 +74,7 @@ def test_timbre_does_not_depend_on_level() -> None:
 
 def test_points_that_do_not_differ_are_not_grouped() -> None:
     points = np.repeat(np.eye(2, 3, dtype=np.float32), 3, axis=0)
+    points[0] += 1e-7  # which is rounding
     names = list("abcdef")
     seconds = dict.fromkeys(names, 1.0)
     assert group("noise", names, points, seconds, 2, seed=0).facts["sizes"] == [3, 3]

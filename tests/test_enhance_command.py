@@ -522,6 +522,13 @@ def test_one_file_into_formats_that_only_its_name_tells(
     assert sorted(files_below(tmp_path / "out")) == sorted(made)
 
 
+def test_what_is_written_as_mp3_is_named_so(run: Run, noisy: Path, tmp_path: Path) -> None:
+    write(tmp_path / "a.mp3", sound(0.3), 16_000)
+    (tmp_path / "a.mp3").rename(noisy / "old.mp2")
+    assert run(noisy, tmp_path / "out") == 0
+    assert "old.mp3" in files_below(tmp_path / "out")
+
+
 def test_one_file_into_a_folder_with_a_dot_in_its_name(
     run: Run, noisy: Path, tmp_path: Path
 ) -> None:
@@ -543,8 +550,9 @@ def test_resume_does_not_take_a_stale_copy_for_its_own(
 ) -> None:
     (noisy / "notes.txt").write_text("hello")
     assert run(noisy, tmp_path / "out", "--copy-others") == 0
+    time = (noisy / "notes.txt").stat().st_mtime_ns
     (noisy / "notes.txt").write_text("jello")
-    os.utime(noisy / "notes.txt", (1, 1))
+    os.utime(noisy / "notes.txt", ns=(time, time))
     assert run(noisy, tmp_path / "out", "--copy-others", "--resume") == 3
     assert run(noisy, tmp_path / "out", "--copy-others", "--force") == 0
     assert (tmp_path / "out" / "notes.txt").read_text() == "jello"
