@@ -225,13 +225,15 @@ class Recipe:
                 f"{self.spectral.sample_rate}; give it 0 steps"
             )
         length_s = self.mixing.get("segment_s")
-        short = isinstance(length_s, int | float) and length_s < LISTENING_S
-        if self._is_too_short_for_the_loss(length_s):
+        if not isinstance(length_s, int | float):  # of which whoever reads that table complains
+            length_s = math.inf
+        samples = length_s * self.spectral.sample_rate
+        if self.training.loss == "si-sdr+spectral" and samples <= _MIRRORED:
             raise RecipeError(
                 f"mixing.segment_s is {length_s} at {self.spectral.sample_rate} Hz, too short for "
                 "training.loss 'si-sdr+spectral'; make it longer"
             )
-        if self.training.polish.steps and short:
+        if self.training.polish.steps and length_s < LISTENING_S:
             raise RecipeError(
                 f"training.polish listens for {LISTENING_S} s, and mixing.segment_s is {length_s}; "
                 "make it longer, or give the stage 0 steps"
@@ -240,13 +242,6 @@ class Recipe:
             raise RecipeError(
                 f"start is {self.start!r}; choose one of {', '.join(self.expert_names)}"
             )
-
-    def _is_too_short_for_the_loss(self, length_s: object) -> bool:
-        return (
-            isinstance(length_s, int | float)
-            and self.training.loss == "si-sdr+spectral"
-            and length_s * self.spectral.sample_rate <= _MIRRORED
-        )
 
     @property
     def expert_names(self) -> tuple[str, ...]:

@@ -326,8 +326,7 @@ def _check_claim(run: Path, text: str, *, resume: bool) -> None:
 
 def _check_clusters(run: Path, groups: dict[str, Any]) -> None:
     path = run / _CHECKPOINTS / _CLUSTERS_NAME
-    # Through text and back, as those of before went.
-    if path.is_file() and json.loads(path.read_bytes()) != json.loads(json.dumps(groups)):
+    if path.is_file() and json.loads(path.read_bytes()) != groups:
         raise ModelError(f"{run} was begun with other clusters; name another folder")
 
 
