@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Mapping, Sequence
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,13 +24,11 @@ from smle.formats import (
     target_for,
 )
 from smle.interrupts import hold_interrupts
-from smle.locks import lock, open_held
+from smle.part_files import PartFile, part_path, sync_folder
 from smle.paths import shown
 from smle.speakers import write_speakers
 from smle.tags import id3_tag, write_tags
-from smle.wav_chunks import append_chunks
 
-PART_SUFFIX = ".smle-part"
 _INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _INTEGER_BITS |= {"ULAW": 16, "ALAW": 16}
 # SFC_RF64_AUTO_DOWNGRADE in sndfile.h; soundfile has no name for it.
@@ -87,14 +83,14 @@ class AudioWriter:
         self.overwrite = overwrite
         self.clipped = 0
         self._bytes = 0
-        self._part = self.path.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
+        self._part = part_path(self.path)
 
     def __enter__(self) -> Self:
         if not self.overwrite and self.path.exists():
             raise self._exists()
         try:
             before = id3_tag(self.tags) if self.format == "MP3" else b""
-            self._stream = _PartFile(self._part, before)
+            self._stream = PartFile(self._part, before)
         except OSError as error:
             raise self._failed(error) from error
         try:
@@ -169,7 +165,7 @@ class AudioWriter:
                 self._stream.append_chunks(self.chunks)
             self._stream.sync()
             self._commit()
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except FileExistsError as cause:
             raise self._exists() from cause
         except (sf.SoundFileError, OSError) as cause:
@@ -248,66 +244,6 @@ def write(
     return writer.clipped
 
 
-def remove_parts(folder: str | os.PathLike[str]) -> int:
-    """Remove what killed runs left half-written in a folder; returns how many files that were.
-
-    What is still being written is locked by its writer, and stays.
-    """
-    removed = 0
-    for part in list(Path(folder).glob(f".*{PART_SUFFIX}")):
-        mode = "r+b" if os.access(part, os.W_OK) else "rb"
-        with contextlib.suppress(OSError), part.open(mode) as file:
-            # Removed while it is locked: its writer may be about to lock it.
-            if lock(file.fileno()) == "ours":
-                part.unlink()
-                removed += 1
-    return removed
-
-
-class _PartFile:
-    """The file object libsndfile writes to; keeps the error that a callback from C cannot raise.
-
-    Args:
-        path: The file, which is made.
-        before: What it begins with; libsndfile counts from behind it.
-    """
-
-    def __init__(self, path: Path, before: bytes) -> None:
-        self._file = FileIO(path, "x+b", opener=open_held)
-        self._start = len(before)
-        self.error: OSError | None = None
-        self.readinto = self._file.readinto
-        self.write(before)
-
-    def tell(self) -> int:
-        return self._file.tell() - self._start
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_SET:
-            offset += self._start
-        return self._file.seek(offset, whence) - self._start
-
-    def write(self, data: bytes) -> int:
-        done = 0
-        try:
-            while done < len(data):
-                done += self._file.write(data[done:])
-        except OSError as error:
-            self.error = self.error or error
-        return done
-
-    def append_chunks(self, chunks: bytes) -> None:
-        # The same open file: closing another would let go of the lock.
-        with open(self._file.fileno(), "r+b", closefd=False) as file:
-            append_chunks(file, chunks)
-
-    def sync(self) -> None:
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        self._file.close()
-
-
 def _become_wav_if_short(file: sf.SoundFile) -> None:
     """Let an RF64 file that ends below 4 GiB be a plain WAV, which every program reads."""
     sf._snd.sf_command(file._file, _RF64_AUTO_DOWNGRADE, sf._ffi.NULL, 1)
@@ -323,12 +259,3 @@ def _quantised(samples: NDArray[np.float32], bits: int | None) -> NDArray[np.gen
     if bits <= 16:
         return numbers.astype(np.int16) << (16 - bits)
     return numbers.astype(np.int64).astype(np.int32) << (32 - bits)
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some file systems cannot; the file itself is safe
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

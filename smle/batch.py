@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smle.audio_writer import remove_parts
 from smle.dispatch import dispatch
 from smle.errors import AudioError, SmleError
 from smle.file_enhancement import Progress, Signal, enhance_files, failed, pieces
 from smle.file_report import FileReport
 from smle.jobs import Job, Plan
 from smle.ledger import Ledger, digest_of
+from smle.part_files import remove_parts
 from smle.paths import shown
 from smle.sessions import (
     Action,

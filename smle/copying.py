@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from pathlib import Path
 
-from smle.audio_writer import PART_SUFFIX
 from smle.errors import AudioError
 from smle.locks import open_held
+from smle.part_files import part_path
 from smle.paths import shown
 
 
@@ -25,7 +24,7 @@ def copy_whole(source: Path, target: Path, *, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise AudioError(f"{shown(target)}: exists already and is kept; allow overwriting it")
-    part = target.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
+    part = part_path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "xb", opener=open_held):

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import json
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from io import StringIO
@@ -16,6 +15,7 @@ from typing import Any, Literal, Self
 
 from smle.errors import AudioError
 from smle.locks import open_held
+from smle.part_files import part_path
 from smle.paths import shown
 
 SCHEMA = "smle.enhance/1"
@@ -97,7 +97,7 @@ class ReportFile:
         self.path = path
         self.facts = {"schema": SCHEMA, **facts}
         self.overwrite = overwrite
-        self._part = path.with_name(f".{secrets.token_hex(8)}.smle-part")
+        self._part = part_path(path)
         self._count = 0
         self._error: OSError | None = None
 

@@ -16,12 +16,12 @@ import soundfile as sf
 from processes import ENVIRONMENT
 
 from smle.audio import AudioReader, AudioWriter, find_audio, probe, read, write
-from smle.audio_writer import _PartFile, remove_parts
 from smle.errors import AudioError
 from smle.file_report import ReportFile
 from smle.formats import SequentialFile
 from smle.ledger import Ledger
 from smle.locks import lock
+from smle.part_files import PartFile, remove_parts
 
 
 def tone(frames: int, channels: int = 1, sample_rate: int = 16_000) -> np.ndarray:
@@ -238,14 +238,14 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_in_the_systems_words(
     tmp_path: Path, format: str, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class FullFile(_PartFile):
+    class FullFile(PartFile):
         def write(self, data: bytes) -> int:
             if self.tell() + len(data) > room:
                 self.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 return 0
             return super().write(data)
 
-    monkeypatch.setattr("smle.audio_writer._PartFile", FullFile)
+    monkeypatch.setattr("smle.audio_writer.PartFile", FullFile)
     with pytest.raises(AudioError, match="No space left on device"):
         write(tmp_path / f"a.{format}", tone(50_000), 16_000)
     assert names(tmp_path) == []
@@ -328,11 +328,11 @@ def test_where_no_locks_are_nothing_waits_and_nothing_is_swept(
 def test_a_disk_that_is_full_before_the_sound_is_said_to_be_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: _PartFile, data: bytes) -> int:
+    def full(self: PartFile, data: bytes) -> int:
         self.error = OSError(errno.ENOSPC, "No space left on device")
         return 0
 
-    monkeypatch.setattr(_PartFile, "write", full)
+    monkeypatch.setattr(PartFile, "write", full)
     with pytest.raises(AudioError, match="No space left"):
         write(tmp_path / "a.mp3", tone(4000), 16_000, tags={"title": "A"})
     assert names(tmp_path) == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle import audio_writer
+from smle import part_files
 from smle.audio import AudioWriter, write
 from smle.formats import SequentialFile
 from smle.interrupts import SIGNALS
@@ -24,9 +24,9 @@ from smle_cli.pair_progress import PairProgress
 def test_an_interrupt_within_a_callback_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, callback: str, format: str
 ) -> None:
-    made = audio_writer._PartFile.__init__
+    made = part_files.PartFile.__init__
 
-    def interrupted(self: audio_writer._PartFile, path: Path, before: bytes) -> None:
+    def interrupted(self: part_files.PartFile, path: Path, before: bytes) -> None:
         made(self, path, before)
         genuine = getattr(self, callback)
 
@@ -36,7 +36,7 @@ def test_an_interrupt_within_a_callback_is_heard(
 
         setattr(self, callback, call)
 
-    monkeypatch.setattr(audio_writer._PartFile, "__init__", interrupted)
+    monkeypatch.setattr(part_files.PartFile, "__init__", interrupted)
     writer = AudioWriter(tmp_path / "out", 16_000, 1, format=format, subtype="PCM_16")
     with pytest.raises(KeyboardInterrupt), writer:
         writer.write(np.zeros((1, 100_000), np.float32))
