@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
 
 from smle.checkpoint import load_model, save_model
 from smle.dataset import MixtureDataset
@@ -35,8 +32,16 @@ from smle.objectives import (
 )
 from smle.recipe import Recipe, StageConfig, read_recipe
 from smle.spectra import Spectra
-from smle.stage import Objective, Watch, is_over, run_stage, save_weights, trunk_path
+from smle.stage import Objective, Watch, is_over, run_stage, trunk_path
 from smle.training_data import Material, TrainingData
+from smle.weight_averages import (
+    POLISHED_GENERALIST,
+    POLISHED_SPECIALISTS,
+    average_specialists,
+    hold_unpolished,
+    read_weights,
+    share_polish,
+)
 from smle.weight_shapes import weight_shapes
 from smle.whole_files import write_whole
 
@@ -52,8 +57,6 @@ _CHECKPOINTS_OF: dict[Stage, str] = {
     "finetune": "finetune*",
     "polish": "polish-*",
 }
-_TRAIN_ANEW = "train the stage before it anew"
-_POLISHED_GENERALIST, _POLISHED_SPECIALISTS = "polish-generalist", "polish-specialists"
 
 
 def train(
@@ -163,7 +166,7 @@ class _Trainer:
         if config.steps == 0:
             return
         if stage == "polish":
-            self._hold_unpolished()
+            hold_unpolished(self.mixture, self.folder, resume=self.resume)
         for make in self._objectives(stage, config):
             objective = make()
             if not (self.resume and is_over(self.folder, objective.name, config)):
@@ -178,9 +181,9 @@ class _Trainer:
             )
         last = "finetune" if self.config.finetune.steps else "specialists"
         if stage == last:
-            self._average_specialists()
+            average_specialists(self.mixture)
         if stage == "polish":
-            self._share_polish()
+            share_polish(self.mixture, self.folder)
 
     def checkpoints_after(self, stage: Stage) -> list[Path]:
         """The checkpoints of later stages."""
@@ -193,53 +196,6 @@ class _Trainer:
             for path in self.checkpoints_after(stage):
                 path.unlink()
         wait_for_all()
-
-    def _average_specialists(self) -> None:
-        """Give the specialists, as a stage left them, their share of the generalist."""
-        generalist = self.mixture.generalist
-        if generalist is None:
-            return
-        for specialist in self.mixture.specialists:
-            for own, common in zip(specialist.parameters(), generalist.parameters(), strict=True):
-                own.data.lerp_(common.data, 1 - self.config.specialists_share)
-
-    def _hold_unpolished(self) -> None:
-        """Keep what the networks were: a polish that is over may be asked for again."""
-        modules: dict[str, nn.Module] = {_POLISHED_SPECIALISTS: self.mixture.specialists}
-        if self.mixture.generalist is not None:
-            modules[_POLISHED_GENERALIST] = self.mixture.generalist
-        for name, module in modules.items():
-            path = self._unpolished_path(name)
-            if self.resume and path.is_file():
-                module.load_state_dict(_weights(path, _TRAIN_ANEW))
-            elif is_main_process():
-                save_weights(module, path)
-        wait_for_all()
-
-    def _unpolished_path(self, name: str) -> Path:
-        return self.folder / f"{name}-before.safetensors"
-
-    def _share_polish(self) -> None:
-        """Let all networks have their share of what the polish changed."""
-        polish, generalist = self.config.polish, self.mixture.generalist
-        if polish.specialists == "routed":
-            self._average_specialists()
-            self._keep_share(self.mixture.specialists, _POLISHED_SPECIALISTS)
-        if generalist is None:
-            return
-        before = self._keep_share(generalist, _POLISHED_GENERALIST)
-        if polish.specialists == "shared":
-            for specialist in self.mixture.specialists:
-                for name, own in specialist.named_parameters():
-                    own.data += generalist.get_parameter(name).data - before[name]
-
-    def _keep_share(self, module: nn.Module, name: str) -> dict[str, Tensor]:
-        """Give a polished module back a part of what it was before, which is returned."""
-        before = _weights(self._unpolished_path(name), _TRAIN_ANEW)
-        for key, weight in module.named_parameters():
-            before[key] = before[key].to(weight)
-            weight.data.lerp_(before[key], 1 - self.config.polish.share)
-        return before
 
     def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
         training, validation = (self.data.dataset(held_out=h) for h in (False, True))
@@ -279,14 +235,14 @@ class _Trainer:
         if generalist is not None:
             objectives.append(
                 lambda: network_objective(
-                    _POLISHED_GENERALIST, generalist, training, validation, size, spectra
+                    POLISHED_GENERALIST, generalist, training, validation, size, spectra
                 )
             )
         if self.config.polish.specialists == "routed":
             of_all = size * len(mixture.specialists)
             objectives.append(
                 lambda: routed_objective(
-                    _POLISHED_SPECIALISTS, mixture, of_all, training, validation, spectra
+                    POLISHED_SPECIALISTS, mixture, of_all, training, validation, spectra
                 )
             )
         return objectives
@@ -298,7 +254,7 @@ class _Trainer:
             specialist.load_state_dict(self.mixture.generalist.state_dict())
         elif start == "trunk":
             remedy = 'train the generalist first, or write specialists_start = "generalist"'
-            specialist.load_state_dict(_weights(trunk_path(self.folder, "generalist"), remedy))
+            specialist.load_state_dict(read_weights(trunk_path(self.folder, "generalist"), remedy))
         return network_objective(
             f"specialist-{index}",
             specialist,
@@ -307,13 +263,6 @@ class _Trainer:
             batch_size,
             self.spectra,
         )
-
-
-def _weights(path: Path, remedy: str) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); {remedy}") from None
 
 
 def _check_claim(run: Path, text: str, *, resume: bool) -> None:
