@@ -18,12 +18,11 @@ from smle.array_layers import (
     Lstm,
     RangeLinear,
     Weights,
-    absorb_norm,
     sigmoid,
     silu,
-    unit_variance,
     weights_under,
 )
+from smle.array_norm import absorb_norm, unit_variance
 from smle.bands import BAND_GROUPS, N_BANDS
 from smle.config import NetworkConfig
 

@@ -21,6 +21,7 @@ from smle.file_report import FileReport
 from smle.formats import container_for, target_for
 from smle.jobs import Job
 from smle.levels import LevelMeter
+from smle.padding import padded_together
 from smle.paths import shown
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ Progress = Callable[[float], None]
 """Told how many further seconds of audio are done."""
 
 STREAMED_ABOVE = 30.0 * 16_000
-BATCHED_UP_TO = 480.0 * 16_000
-MOST_PADDING = 0.5
 BLOCK_S = 4.0
 PIECE_S = 30.0
 
@@ -98,7 +97,8 @@ def enhance_files(
                     small.append(_Small(job, info, beside, noisy, elapsed_s))
         except (SmleError, OSError, RuntimeError, MemoryError) as error:
             reports[job] = failed(job, error, time.perf_counter() - start)
-    for batch in _batches(small):
+    for together in padded_together([(one.info.sample_rate, one.noisy.shape) for one in small]):
+        batch = [small[index] for index in together]
         reports |= _batch(enhancer, batch, options, progress, standing)
     return {job: reports[job] for job in jobs if job not in standing}
 
@@ -145,26 +145,6 @@ class _Small:
     beside: _Beside
     noisy: Signal
     read_s: float
-
-
-def _batches(small: Sequence[_Small]) -> Iterator[list[_Small]]:
-    """Signals of one rate and similar length together: padding costs little, but something."""
-    batch: list[_Small] = []
-    rows = samples = 0
-    for one in sorted(small, key=lambda one: (one.info.sample_rate, one.noisy.shape[1])):
-        channels, frames = one.noisy.shape
-        padded = (rows + channels) * frames
-        real = samples + one.noisy.size
-        same_rate = bool(batch) and one.info.sample_rate == batch[0].info.sample_rate
-        fits = padded <= BATCHED_UP_TO and padded <= real * (1 + MOST_PADDING)
-        if batch and not (same_rate and fits):
-            yield batch
-            batch, rows, samples = [], 0, 0
-        batch.append(one)
-        rows += channels
-        samples += one.noisy.size
-    if batch:
-        yield batch
 
 
 def _batch(
