@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
+
+from smle.perceptual_loss import perceptual_loss
+from smle.recipe import LossKind
 
 # Estimates better than this teach nothing more; without it clean examples would rule the mean.
 _CEILING_DB = 30.0
 # Networks learn the waveform first and with ease; what is left to hear is in the spectra.
 _SI_SDR_WEIGHT = 0.01
+# What sounds better may be further from the waveform: this holds it.
+_SI_SDR_WEIGHT_BESIDE_PERCEPTION = 0.05
+_LOUDNESS_WEIGHT = 0.3
+_INTELLIGIBILITY_WEIGHT = 0.7
 _MAGNITUDE_WEIGHT = 3.0
 _COMPLEX_WEIGHT = 1.0
 _COMPRESSION = 0.3
@@ -50,14 +56,15 @@ def si_sdr_loss(estimate: Tensor, clean: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class EnhancementLoss:
-    """Loss of an estimate, "si-sdr" as in the papers or with compressed spectral terms beside it.
+    """Loss of an estimate, "si-sdr" as in the papers or with other terms beside it.
 
     The spectral terms compare magnitudes, and complex values at those magnitudes, compressed by
     the power 0.3 and at the noisy signal's level: they weigh quiet remnants of noise in pauses,
     which SI-SDR does not hear. Magnitudes are compared with a shorter and a longer window as well.
+    The perceptual terms are those of `smle.perceptual_loss`.
     """
 
-    kind: Literal["si-sdr", "si-sdr+spectral"]
+    kind: LossKind
 
     def __call__(
         self,
@@ -87,13 +94,21 @@ class EnhancementLoss:
         clean_magnitude, clean_value = _compress(clean_spectrum * scale[:, None, None])
         by_magnitude = (magnitude - clean_magnitude).square().mean((1, 2))
         by_value = (value - clean_value).square().sum(-1).mean((1, 2))
-        loss = _SI_SDR_WEIGHT * by_wave
+        perceptual = self.kind == "si-sdr+spectral+perceptual"
+        loss = (_SI_SDR_WEIGHT_BESIDE_PERCEPTION if perceptual else _SI_SDR_WEIGHT) * by_wave
         loss = loss + _MAGNITUDE_WEIGHT * by_magnitude + _COMPLEX_WEIGHT * by_value
         gain = 1 / level.clamp(min=1e-7)[:, None]
         for n_fft in _WINDOWS:
             difference = _magnitudes(gain * estimate, n_fft) - _magnitudes(gain * clean, n_fft)
             loss = loss + _WINDOW_WEIGHT * difference.square().mean((1, 2))
-        return loss
+        if not perceptual:
+            return loss
+        return loss + perceptual_loss(
+            estimate,
+            clean,
+            loudness_weight=_LOUDNESS_WEIGHT,
+            intelligibility_weight=_INTELLIGIBILITY_WEIGHT,
+        )
 
 
 def balance_penalty(weights: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ _MAX_SPECIALISTS = 64
 _NO_NAMES = ("", "segment", "file", "folder")  # what else a route may be
 _MAX_STEPS = 1_000_000_000
 _MAX_WEIGHT = 1_000.0
+LossKind = Literal["si-sdr", "si-sdr+spectral", "si-sdr+spectral+perceptual"]
 AlphaSchedule = Literal["one", "exponential", "sigmoid", "sine", "ten"]
 
 
@@ -99,7 +100,7 @@ class PolishConfig(StageConfig):
         share: Share of the polished weights that networks keep; the rest are those before the
             polish. The mean sounds nearly as good and stays closer to the clean signal.
         loudness_weight: Of the loudness that PESQ compares, beside intelligibility and ratings;
-            more of it gains PESQ and loses DNSMOS.
+            more of it gains PESQ and loses DNSMOS. Not used where `training.loss` hears both.
     """
 
     steps: int = 0
@@ -120,7 +121,8 @@ class TrainingConfig:
 
     Args:
         seed: Of weights and mixtures.
-        loss: "si-sdr" as in the papers, or with compressed spectral terms.
+        loss: "si-sdr" as in the papers, or with compressed spectral terms, or with these and with
+            how estimates sound (`smle.losses`).
         specialists_start: "generalist" fine-tunes it on each cluster; "trunk" takes it from where
             its learning rate began to fall, so that with as many steps as that fall took each
             specialist has been trained as long as the generalist; "fresh" begins anew.
@@ -135,7 +137,7 @@ class TrainingConfig:
     """
 
     seed: int = 1
-    loss: Literal["si-sdr", "si-sdr+spectral"] = "si-sdr+spectral"
+    loss: LossKind = "si-sdr+spectral"
     specialists_start: Literal["generalist", "trunk", "fresh"] = "generalist"
     specialists_share: float = 1.0
     gate_target: Literal["cluster", "least"] = "cluster"
@@ -219,24 +221,28 @@ class Recipe:
                 "training.polish.specialists is 'shared', and there is no generalist that they "
                 "branched off; write 'routed', or generalist = true and a specialists_start"
             )
-        if self.training.polish.steps and self.spectral.sample_rate != LISTENING_RATE_HZ:
+        perceptual = self.training.loss == "si-sdr+spectral+perceptual"
+        listener = "training.loss" if perceptual else "training.polish"
+        remedy = "choose another loss" if perceptual else "give it 0 steps"
+        listens = perceptual or self.training.polish.steps > 0
+        if listens and self.spectral.sample_rate != LISTENING_RATE_HZ:
             raise RecipeError(
-                f"training.polish listens at {LISTENING_RATE_HZ} Hz, and spectral.sample_rate is "
-                f"{self.spectral.sample_rate}; give it 0 steps"
+                f"{listener} listens at {LISTENING_RATE_HZ} Hz, and spectral.sample_rate is "
+                f"{self.spectral.sample_rate}; {remedy}"
             )
         length_s = self.mixing.get("segment_s")
         if not isinstance(length_s, int | float):  # of which whoever reads that table complains
             length_s = math.inf
         samples = length_s * self.spectral.sample_rate
-        if self.training.loss == "si-sdr+spectral" and samples <= _MIRRORED:
+        if listens and length_s < LISTENING_S:
+            raise RecipeError(
+                f"{listener} listens for {LISTENING_S} s, and mixing.segment_s is {length_s}; "
+                f"make it longer, or {remedy}"
+            )
+        if self.training.loss != "si-sdr" and samples <= _MIRRORED:
             raise RecipeError(
                 f"mixing.segment_s is {length_s} at {self.spectral.sample_rate} Hz, too short for "
-                "training.loss 'si-sdr+spectral'; make it longer"
-            )
-        if self.training.polish.steps and length_s < LISTENING_S:
-            raise RecipeError(
-                f"training.polish listens for {LISTENING_S} s, and mixing.segment_s is {length_s}; "
-                "make it longer, or give the stage 0 steps"
+                f"training.loss {self.training.loss!r}; make it longer"
             )
         if self.start_name not in self.expert_names:
             raise RecipeError(

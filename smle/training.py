@@ -96,7 +96,8 @@ def train(
     own, listening = own_device(device), None
     if "polish" in stages and recipe.training.polish.steps:
         # Now, so that what it lacks shows before hours of training.
-        weight = recipe.training.polish.loudness_weight
+        judged = recipe.training.loss == "si-sdr+spectral+perceptual"
+        weight = None if judged else recipe.training.polish.loudness_weight
         listening = ListeningLoss(own, weight)
     join_processes(own)
     for stage in stages:

@@ -11,6 +11,7 @@ import torch
 from smle.errors import RecipeError
 from smle.intelligibility import intelligibility
 from smle.loudness import loudness_error
+from smle.perceptual_loss import perceptual_loss
 from smle.recipe import parse_recipe
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
@@ -80,6 +81,17 @@ def test_less_noise_is_better_and_nothing_left_is_no_answer() -> None:
     assert judge(rows(np.zeros_like(CLEAN)), rows(CLEAN)).item() > losses[4]
 
 
+def test_beside_a_loss_that_hears_the_rest_ratings_stand_alone() -> None:
+    needs("onnx", "speechmos")
+    from smle.listening_loss import ListeningLoss
+
+    noisy, clean = rows(NOISY[2], CLEAN), rows(CLEAN, np.zeros_like(CLEAN))
+    whole, ratings = (ListeningLoss(CPU, weight)(noisy, clean) for weight in (0.1, None))
+    rest = perceptual_loss(noisy, clean, loudness_weight=0.1, intelligibility_weight=0.5)
+    torch.testing.assert_close(whole, ratings + rest)
+    assert ratings[0] < 0 == ratings[1] == rest[1]
+
+
 def test_loudness_weighs_as_much_as_it_is_told_to() -> None:
     needs("onnx", "speechmos")
     from smle.listening_loss import ListeningLoss
@@ -117,3 +129,16 @@ def test_polishing_refuses_what_it_cannot_listen_to(part: str, value: object, wo
     table = {"format": 1, "name": "one", "specialists": ["all"], "training": polish, part: value}
     with pytest.raises(RecipeError, match=word):
         parse_recipe(table)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "word"),
+    [
+        ("spectral", {"sample_rate": 8000}, "training.loss listens at 16000 Hz"),
+        ("mixing", {"segment_s": 0.3}, r"training.loss listens for 0.5 s.*segment_s is 0.3"),
+    ],
+)
+def test_a_loss_refuses_what_it_cannot_listen_to(part: str, value: object, word: str) -> None:
+    table = {"format": 1, "name": "one", "specialists": ["all"], part: value}
+    with pytest.raises(RecipeError, match=word):
+        parse_recipe(table | {"training": {"loss": "si-sdr+spectral+perceptual"}})
