@@ -21,6 +21,9 @@ from smle.streaming import Stream, check_values
 
 Signal = NDArray[np.float32]
 
+# More of them than samples, and the signal is given as (time, channels).
+_MOST_CHANNELS = 64
+
 
 @dataclass(frozen=True)
 class Enhanced:
@@ -120,8 +123,13 @@ class Enhancer:
         hear_first: bool = False,
     ) -> Enhanced:
         """Enhance a signal, and say who ran when (arguments as in calling)."""
+        audio = np.asarray(audio)
         if audio.ndim not in (1, 2):
             raise AudioError(f"a signal of shape {audio.shape}; give (time,) or (channels, time)")
+        if audio.ndim == 2 and len(audio) > max(_MOST_CHANNELS, audio.shape[1]):
+            raise AudioError(
+                f"a signal of shape {audio.shape} has more channels than samples; transpose it"
+            )
         rows = np.atleast_2d(audio)
         (enhanced,) = self.enhance_batch(
             [rows], sample_rate, route=route, atten_lim_db=atten_lim_db, hear_first=hear_first
@@ -160,10 +168,6 @@ class Enhancer:
             )
             results |= zip(own, together, strict=True)
         return [results[index] for index in range(len(audios))]
-
-    def route(self, audio: NDArray[np.floating], sample_rate: int) -> Routing:
-        """What the gate chooses over time for a signal (channels, time) or (time,)."""
-        return self.enhance(audio, sample_rate).routing
 
     def pool_route(self, items: Iterable[tuple[NDArray[np.floating], int]]) -> str:
         """Choose one specialist for many signals, by the evidence of all of them together.
@@ -263,7 +267,8 @@ def _stack(audios: Sequence[NDArray[np.floating]]) -> Signal:
     rows = np.zeros((sum(len(a) for a in audios), max(a.shape[1] for a in audios)), np.float32)
     first = 0
     for audio in audios:
-        rows[first : first + len(audio), : audio.shape[1]] = audio
+        with np.errstate(over="ignore"):  # what passes single precision is refused when it is fed
+            rows[first : first + len(audio), : audio.shape[1]] = audio
         first += len(audio)
     return rows
 

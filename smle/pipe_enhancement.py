@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from smle.audio_writer import AudioWriter
 from smle.errors import AudioError
 from smle.file_enhancement import BLOCK_S, FileOptions
 from smle.formats import RAW_SUBTYPES, container_for, format_of, target_for
+from smle.interrupts import hold_interrupts
 from smle.levels import LevelMeter
 from smle.pipes import PipeFormat, encoded, read_blocks, read_wav_header, wav_header
 
@@ -35,6 +36,9 @@ def enhance_pipe(
     raw: PipeFormat | None = None,
 ) -> tuple[float, LevelMeter, Routing]:
     """Enhance from a pipe or file into a pipe or file, late only by the stream's latency.
+
+    An interrupt ends what comes through a pipe without a known length, as its end would: what
+    came until then is enhanced and written. Whoever called asks whether there was one.
 
     Args:
         enhancer: The model.
@@ -60,11 +64,26 @@ def enhance_pipe(
         write = _sink(stack, sink, form, options, header=raw is None)
         meter = LevelMeter(form.sample_rate)
         frames = 0
+        if isinstance(source, FileIO) and form.frames is None:
+            blocks = stack.enter_context(closing(_until_interrupted(blocks)))
         for noisy, estimate in aligned(stream, blocks, form.channels):
             meter.add(noisy, estimate)
             write(noisy - estimate if options.residual else estimate)
             frames += noisy.shape[1]
     return frames / form.sample_rate, meter, stream.routing
+
+
+def _until_interrupted(blocks: Iterator[Signal]) -> Generator[Signal]:
+    """Blocks until there are no more, or the user wants none; what was done by then is not lost."""
+    anything = False
+    try:
+        for block in blocks:
+            anything = True
+            with hold_interrupts():  # while whoever asked for the block works on it
+                yield block
+    except KeyboardInterrupt:
+        if not anything:
+            raise
 
 
 def _source(

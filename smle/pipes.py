@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import RawIOBase
 
 import numpy as np
@@ -103,7 +103,7 @@ def read_wav_header(pipe: RawIOBase) -> PipeFormat:
         size, most = long_size, 1 << 63
     form = PipeFormat(rate, channels, _SUBTYPES[code, bits])
     frames = size // form.frame_bytes if 0 < size < most else None
-    return PipeFormat(rate, channels, form.subtype, frames)
+    return replace(form, frames=frames)
 
 
 def wav_header(form: PipeFormat) -> bytes:

@@ -113,7 +113,7 @@ class DecisionTimes:
         return (frame // self._segment + 1) * self._segment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # streams may run for weeks
 class Decision:
     """One row's choice, with what spoke for it."""
 

@@ -117,7 +117,7 @@ class Stream:
     @property
     def routing(self) -> Routing:
         """Who ran when, so far."""
-        return self._masker.routing(range(self._rows), self._frames_in_s())
+        return self.routing_of(range(self._rows), self._samples)
 
     def routing_of(self, rows: range, samples: int) -> Routing:
         """Who ran when on some of the rows, for a signal of that many samples."""
@@ -132,7 +132,7 @@ class Stream:
         heard_hz = self._mixture.recipe.spectral.sample_rate / 2
         self._high_bands = HighBands(bins, hz_per_bin, heard_hz, self._hop_s, self._rows)
         self._floor = self._wanted_floor
-        self._heard = False
+        self._heard = self._hearing = False
         self._begin(self._features.start(self._rows))
 
     def hear(self, signal: NDArray[np.floating]) -> None:
@@ -143,18 +143,23 @@ class Stream:
 
         Args:
             signal: (rows, samples), such as the first seconds of what is enhanced next (see
-                `smle.beginning`), or room tone.
+                `smle.beginning`), or room tone; all at once or, call by call, in blocks.
 
         Raises:
             AudioError: As from `feed`, or if the stream has begun.
         """
         if self._samples:
             raise AudioError("the stream has begun; let it hear a signal before, or reset it")
+        block = self._checked(signal)
         self._masker.ends = None  # which are those of the signal that comes next
-        self.feed(signal)
+        self._heard = self._hearing = True
+        self._advance(block)
+
+    def _hear_no_more(self) -> None:
+        """Begin the signal that is enhanced."""
+        self._hearing = False
         self._masker.ends = self._ends
         self._masker.begin()
-        self._heard = True
         self._begin(self._features.brief(self._level, round(_HEARD_LEVEL_S / self._hop_s)))
 
     def _begin(self, level: ArrayMeanState) -> None:
@@ -179,14 +184,31 @@ class Stream:
         Raises:
             AudioError: If the block has another shape, or values that `check_values` refuses.
         """
-        block = np.asarray(block, np.float32)
+        block = self._checked(block)
+        if self._hearing:
+            self._hear_no_more()
+        self._samples += block.shape[1]
+        return self._advance(block)
+
+    def flush(self) -> Signal:
+        """The last `latency` samples (rows, latency); `reset` before another signal."""
+        samples = self._samples
+        rest = self.feed(np.zeros((self._rows, self.latency), np.float32))
+        self._samples = samples
+        return rest
+
+    def _checked(self, block: NDArray[np.floating]) -> Signal:
+        with np.errstate(over="ignore"):  # what passes single precision is refused just below
+            block = np.asarray(block, np.float32)
         if block.ndim != 2 or block.shape[0] != self._rows:
             raise AudioError(
                 f"a block of shape {block.shape} for {self._rows} channels; give (channels, time)"
             )
         check_values(block)
+        return block
+
+    def _advance(self, block: Signal) -> Signal:
         count = block.shape[1]
-        self._samples += count
         self._waiting = np.concatenate([self._waiting, block], 1)
         hop = self._stft.hop_length
         frames = (self._waiting.shape[1] - self._stft.overlap) // hop
@@ -202,13 +224,6 @@ class Stream:
         ready = np.concatenate(done, 1) if len(done) > 1 else self._ready
         self._ready = ready[:, count:].copy()  # not a view, which would keep all of it
         return np.ascontiguousarray(ready[:, :count])
-
-    def flush(self) -> Signal:
-        """The last `latency` samples (channels, latency); `reset` before another signal."""
-        samples = self._samples
-        rest = self.feed(np.zeros((self._rows, self.latency), np.float32))
-        self._samples = samples
-        return rest
 
     def _enhance(self, signal: Signal) -> Signal:
         spectrum = self._stft.analyse(signal)  # (rows, frames, bins)
@@ -239,9 +254,6 @@ class Stream:
         if len(route) != self._rows:
             raise AudioError(f"{len(route)} routes for {self._rows} channels; give one for each")
         return [expert_number(names, own) for own in route]
-
-    def _frames_in_s(self) -> float:
-        return self._samples / self.sample_rate
 
 
 def check_values(signal: NDArray[np.floating]) -> None:

@@ -36,6 +36,7 @@ def pipe_and_show(
     """
     from smle.batch import cached_enhancer
     from smle.pipe_enhancement import enhance_pipe
+    from smle_cli.interrupts import stop_if_asked
     from smle_cli.progress import duration
 
     if files.route in ("file", "folder"):
@@ -52,6 +53,7 @@ def pipe_and_show(
             f"{seconds / (time.monotonic() - start):.1f}x real time",
             err=True,
         )
+    stop_if_asked()
 
 
 def _pipe(descriptor: int, mode: str) -> FileIO:

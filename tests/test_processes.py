@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import random
@@ -11,7 +12,9 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +213,51 @@ def test_a_terminal_gets_a_bar_and_colours_only_if_it_wants_them(
     assert process.wait() == 3
     assert "━".encode() in said
     assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9]", said)) == colour
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_that_is_interrupted_holds_what_came_until_then(
+    tmp_path: Path, model_folder: Path, asked: int
+) -> None:
+    audio = sound(2.0)
+    process = start(
+        *("enhance", "--model", model_folder, "--raw-rate", "16000", "--raw-subtype", "FLOAT"),
+        *("-", tmp_path / "out.flac"),
+        stdin=subprocess.PIPE,
+    )
+    assert process.stdin
+    process.stdin.write(np.ascontiguousarray(audio.T).tobytes())
+    process.stdin.flush()
+    waiting = array("i", [1])
+    while waiting[0]:
+        assert process.poll() is None
+        fcntl.ioctl(process.stdin, termios.FIONREAD, waiting)
+        time.sleep(0.01)
+    time.sleep(1)  # from the pipe into the hands of the enhancer
+    assert not (tmp_path / "out.flac").exists()
+    process.send_signal(asked)
+    _, err = process.communicate()
+    assert process.returncode == 128 + asked
+    assert err.splitlines()[-1] == b"smle: interrupted; finished files are whole"
+    clean, _ = read(tmp_path / "out.flac")
+    assert np.abs(clean - smle.load(model_folder)(audio, 16_000)).max() <= 2.0**-15
+
+
+def test_a_recording_that_is_interrupted_before_any_sound_leaves_nothing(
+    tmp_path: Path, model_folder: Path
+) -> None:
+    out = tmp_path / "out.flac"
+    process = start(
+        *("enhance", "--model", model_folder, "--raw-rate", "16000", "-", out),
+        stdin=subprocess.PIPE,
+    )
+    while not list(tmp_path.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_ends_it_at_once_and_leaves_nothing_half_done(

@@ -252,6 +252,19 @@ def test_experts_go_on_from_what_was_heard_first_and_levels_nearly_anew(network)
     assert np.abs(heard - model(audio, 16_000, route="two")).max() > 1e-5
 
 
+@pytest.mark.parametrize("size", [1, 160, 5_000])
+def test_what_is_heard_first_may_come_in_blocks(size):
+    rng = np.random.default_rng(12)
+    before, audio = noise(rng, 2, 20_000 if size > 1 else 600), noise(rng, 2, 9_000)
+    streams = [enhancer().stream(16_000, 2) for _ in range(2)]
+    streams[0].hear(before)
+    for start in range(0, before.shape[1], size):
+        streams[1].hear(before[:, start : start + size])
+    at_once, in_blocks_ = (stream.feed(audio) for stream in streams)
+    np.testing.assert_allclose(in_blocks_, at_once, atol=1e-6)
+    assert streams[0].routing.dominant == streams[1].routing.dominant
+
+
 def test_a_gate_that_heard_first_begins_with_its_choice():
     rng = np.random.default_rng(8)
     audio = noise(rng, 1, 30_000)
@@ -320,6 +333,15 @@ def test_channels_are_routed_and_enhanced_each_for_itself():
 def test_a_block_that_cannot_be_used_is_refused(block, word):
     with pytest.raises(AudioError, match=word):
         enhancer().stream(16_000, 2).feed(block)
+
+
+def test_a_signal_that_lies_the_other_way_is_refused_before_it_takes_minutes():
+    with pytest.raises(AudioError, match=r"shape \(8000, 2\).*transpose"):
+        enhancer()(np.zeros((8_000, 2), np.float32), 16_000)
+
+
+def test_a_list_is_a_signal_too():
+    assert enhancer()([0.0, 0.5, -0.5], 16_000).shape == (3,)
 
 
 def test_what_comes_after_the_largest_values_is_sound():

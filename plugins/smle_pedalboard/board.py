@@ -22,6 +22,7 @@ from smle_pedalboard.protocol import (
     with_tail,
 )
 from smle_pedalboard.stages import (
+    NativeStage,
     Stage,
     build_stages,
     check_distinct,
@@ -136,7 +137,7 @@ class Board:
 
         Some native plugins (PitchShift, Mix) lose what they hold when a call ends.
         """
-        if len(self._stages) == 1:
+        if len(self._stages) == 1 and isinstance(self._stages[0], NativeStage):
             return self._stages[0].run(audio, sample_rate, buffer_size, reset=True)
         channels, length = audio.shape
         latency = sum(stage.latency(sample_rate, channels, buffer_size) for stage in self._stages)
@@ -156,19 +157,25 @@ class Board:
         """All plugins of the chain in order, nested boards opened, for this thread alone."""
         leaves: list[Effect] = []
         boards: list[Board] = []
-        self._collect(leaves, boards)
+        # What a board with a `process` of its own will lock itself: all at once, or two threads
+        # could wait for each other.
+        inner: list[Effect] = []
+        self._collect(leaves, boards, inner)
         check_distinct(leaves)
-        with locked([*leaves, *boards]):
+        with locked([*leaves, *boards, *inner]):
             yield leaves
 
-    def _collect(self, leaves: list[Effect], boards: list[Board]) -> None:
+    def _collect(self, leaves: list[Effect], boards: list[Board], inner: list[Effect]) -> None:
         check_distinct([*boards, self])
         boards.append(self)
         for plugin in list(self._plugins):
             if isinstance(plugin, Board) and type(plugin).process is Board.process:
-                plugin._collect(leaves, boards)
-            elif plugin is not None:
+                plugin._collect(leaves, boards, inner)
+                continue
+            if plugin is not None:
                 leaves.append(plugin)
+            if isinstance(plugin, Board):
+                plugin._collect(inner, boards, inner)
 
     def append(self, plugin: Item) -> None:
         """Append a plugin to the end of this board."""

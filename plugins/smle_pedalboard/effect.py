@@ -46,7 +46,6 @@ class SparseExpertEnhancer:
         "_atten_lim_db",
         "_dry_wet",
         "_enhancer",
-        "_heard",
         "_layout",
         "_mix",
         "_model",
@@ -54,6 +53,7 @@ class SparseExpertEnhancer:
         "_spec",
         "_stream",
         "_to_drop",
+        "_whole",
     )
 
     def __init__(
@@ -84,7 +84,7 @@ class SparseExpertEnhancer:
         self._stream: Stream | None = None
         self._spec: tuple[int, int] | None = None
         # Channels and samples of a signal that came whole: the silence after it does not count.
-        self._heard: tuple[int, int] | None = None
+        self._whole: tuple[int, int] | None = None
 
     @property
     def is_effect(self) -> bool:
@@ -153,12 +153,12 @@ class SparseExpertEnhancer:
         Asked from another thread, it waits for a call that is running, but lets none wait.
         """
         with locked([self]):
-            stream, heard = self._stream, self._heard
+            stream, whole = self._stream, self._whole
         if stream is None:
             return None
-        if heard is None:
+        if whole is None:
             return stream.routing
-        return stream.routing_of(range(heard[0]), heard[1])
+        return stream.routing_of(range(whole[0]), whole[1])
 
     def process(
         self,
@@ -200,7 +200,7 @@ class SparseExpertEnhancer:
                     self._start(*spec)
                     if not audio.shape[1]:
                         self._warm_up(*spec)
-                self._heard = audio.shape if reset else None
+                self._whole = audio.shape if reset else None
 
                 def run(part: Audio) -> Audio:
                     return self._run(part, buffer_size)
@@ -223,7 +223,7 @@ class SparseExpertEnhancer:
             sample_rate, channels, route=self._route, atten_lim_db=self._atten_lim_db
         )
         self._spec = (sample_rate, channels)  # after the stream, which refuses what it cannot do
-        self._heard = None
+        self._whole = None
         self._dry_wet = DryWet(channels, self._stream.latency, sample_rate)
         self._to_drop = self._stream.latency
 

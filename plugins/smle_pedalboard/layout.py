@@ -48,7 +48,8 @@ class ChannelLayout:
             if array.ndim != 2:
                 raise
         planar = array[np.newaxis] if array.ndim == 1 else array
-        audio = np.array(planar.T if self._interleaved else planar, np.float32, order="C")
+        with np.errstate(over="ignore"):  # the enhancer refuses what passes single precision
+            audio = np.array(planar.T if self._interleaved else planar, np.float32, order="C")
         self._channels = audio.shape[0] or self._channels
         return audio
 
@@ -73,12 +74,10 @@ class ChannelLayout:
         if len(shape) != 2:
             raise RuntimeError(f"Number of input dimensions must be 1 or 2 (got {len(shape)}).")
         rows, columns = shape
-        unknown = RuntimeError(
-            f"Unable to determine channel layout from shape: ({rows}, {columns})."
-        )
+        unknown = f"Unable to determine channel layout from shape: ({rows}, {columns})."
         if self._channels is not None:
             if rows == columns > 1:
-                raise unknown
+                raise RuntimeError(unknown)
             if self._channels in shape:
                 return rows != self._channels
         if 0 in shape and rows != columns:
@@ -87,4 +86,4 @@ class ChannelLayout:
             return columns < rows
         if rows == 1:
             return False
-        raise unknown
+        raise RuntimeError(unknown)

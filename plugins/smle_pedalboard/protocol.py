@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -13,6 +14,7 @@ InputAudio: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 DEFAULT_BUFFER_SIZE = 8192
 LONGEST_LATENCY_S = 10.0
+SHORTEST_PAUSE_S = 0.1
 
 
 class Effect(Protocol):
@@ -29,7 +31,20 @@ class Effect(Protocol):
         buffer_size: int = DEFAULT_BUFFER_SIZE,
         reset: bool = True,
     ) -> Audio:
-        """Run audio through the effect."""
+        """Run audio through the effect.
+
+        A board calls it with `reset=False` even for whole files: it then gives fewer samples at
+        first, by its latency, never the zeros of its delay, and is fed silence at the end.
+
+        Args:
+            input_array: (channels, time); without samples, it lets the effect prepare.
+            sample_rate: in Hz.
+            buffer_size: largest internal block, in samples.
+            reset: whether to begin anew, and to give as many samples as came.
+
+        Returns:
+            (channels, time).
+        """
 
     def reset(self) -> None:
         """Forget all audio and the channel layout; keep the parameters."""
@@ -45,7 +60,8 @@ def check_call(input_array: Any, sample_rate: Any, buffer_size: Any) -> None:
 
     Raises:
         TypeError: for anything but a float32 or float64 NumPy array, or numbers of another kind.
-        ValueError: for a buffer that holds no sample (a native plugin would hang for ever).
+        ValueError: for a buffer that holds no sample, and a rate that is none (a native plugin
+            would hang for ever, or end the process).
     """
     if not isinstance(input_array, np.ndarray):
         raise TypeError(
@@ -62,6 +78,8 @@ def check_call(input_array: Any, sample_rate: Any, buffer_size: Any) -> None:
             "process(): incompatible function arguments. buffer_size must be an int, "
             f"not {type(buffer_size).__name__}."
         )
+    if not 0 < sample_rate < math.inf:
+        raise ValueError(f"sample_rate is {sample_rate}: give a number of Hz above 0.")
     if buffer_size < 1:
         raise ValueError(f"buffer_size is {buffer_size}: give at least 1 sample.")
     if input_array.dtype.char not in "fd":
@@ -88,15 +106,18 @@ def with_tail(
         RuntimeError: if nothing more comes out within 10 s of silence.
     """
     channels, length = audio.shape
-    waited = 0
     fed = np.concatenate([audio, np.zeros((channels, latency), np.float32)], axis=1)
     pieces = [run(fed)]
-    while (missing := length - sum(piece.shape[1] for piece in pieces)) > 0:
+    missing = length - pieces[0].shape[1]
+    waited, pause = 0, math.ceil(SHORTEST_PAUSE_S * sample_rate)
+    while missing > 0:
         if waited > LONGEST_LATENCY_S * sample_rate:
             raise RuntimeError(
                 f"{missing} samples never came out of the chain: an effect must give as many "
                 "samples as it gets, late by its latency."
             )
-        pieces.append(run(np.zeros((channels, missing), np.float32)))
-        waited = 0 if pieces[-1].size else waited + missing
+        silence = max(missing, pause)
+        pieces.append(run(np.zeros((channels, silence), np.float32)))
+        missing -= pieces[-1].shape[1]
+        waited, pause = (0, pause) if pieces[-1].size else (waited + silence, 2 * pause)
     return np.concatenate(pieces, axis=1)[:, :length]

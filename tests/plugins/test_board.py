@@ -324,3 +324,84 @@ def test_boards_in_threads_may_share_plugins(
         thread.join(timeout=60)
     assert len(worst) == 4
     assert max(worst) < 1e-6
+
+
+class Late:
+    """Holds samples back, and says so."""
+
+    is_effect, reported_latency_samples = True, 1000
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._held = np.zeros((2, 0), np.float32)
+
+    def process(
+        self, audio: NDArray[np.float32], rate: float, size: int = 8192, reset: bool = True
+    ) -> NDArray[np.float32]:
+        held = np.concatenate([self._held, audio], axis=1)
+        ready = max(0, held.shape[1] - self.reported_latency_samples)
+        self._held = held[:, ready:]
+        return held[:, :ready]
+
+
+@pytest.mark.parametrize("others", [[], [None], [Board([])], [pb.Gain(0)]])
+def test_an_effect_that_lags_is_compensated_whatever_stands_beside_it(
+    noise: NDArray[np.float32], others: list[Any]
+) -> None:
+    board = Board([*others, Late()])
+    for _ in range(2):
+        assert_array_equal(board(noise, RATE), noise)
+
+
+def test_an_effect_that_loses_a_sample_of_each_call_does_not_hold_up_the_board(
+    noise: NDArray[np.float32],
+) -> None:
+    calls: list[int] = []
+
+    def lose_one(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        calls.append(audio.shape[1])
+        return audio[:, 1:]
+
+    assert Board([Effect(lose_one)])(noise, RATE).shape == noise.shape
+    assert len(calls) < 10
+
+
+@pytest.mark.parametrize("rate", [0, -5, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_an_error_instead_of_the_end(rate: float) -> None:
+    with pytest.raises(ValueError, match=f"sample_rate is {rate}"):
+        Board([pb.Reverb()])(np.zeros((2, 100), np.float32), rate)
+
+
+class OwnBoard(Board):
+    """A board that does something of its own around the chain."""
+
+    def process(self, *arguments: Any, **options: Any) -> Any:
+        return super().process(*arguments, **options)
+
+    __call__ = process
+
+
+def test_a_board_with_a_process_of_its_own_may_be_shared_by_threads(
+    noise: NDArray[np.float32],
+) -> None:
+    reached, go_on = Event(), Event()
+
+    def wait(audio: Any) -> Any:
+        if audio.size:
+            reached.set()
+            go_on.wait(60)
+        return audio
+
+    shared = OwnBoard([Effect(lambda audio: audio) for _ in range(16)])
+    boards = [Board([Effect(wait), shared]), shared]
+    threads = [threading.Thread(target=b, args=(noise, RATE), daemon=True) for b in boards]
+    threads[0].start()
+    reached.wait(60)
+    threads[1].start()
+    threads[1].join(0.2)  # until it waits for what the first one holds
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
