@@ -12,7 +12,7 @@ from pathlib import Path
 from loudness import integrated_loudness
 from pedalboard import BrickwallLimiter, Compressor, Gain, HighpassFilter
 from pedalboard.io import AudioFile
-from recording import made_up
+from recording import made_up, read_whole
 
 from smle_pedalboard import Board, SparseExpertEnhancer
 
@@ -32,8 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     board = Board([HighpassFilter(70.0), enhancer, compressor, BrickwallLimiter(CEILING_DB)])
 
     source = options.noisy or made_up(options.clean.with_name("noisy.wav"))
-    with AudioFile(str(source)) as file:
-        sample_rate, noisy = file.samplerate, file.read(file.frames)
+    noisy, sample_rate = read_whole(source)
     clean = board(noisy, sample_rate)
     before_lufs = integrated_loudness(clean, int(sample_rate))
 
@@ -46,7 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
         file.write(clean)
     after_lufs = integrated_loudness(clean, int(sample_rate))
     print(f"{options.clean}: {before_lufs:.1f} -> {after_lufs:.1f} LUFS")
-    print(f"mostly {enhancer.routing.dominant}" if enhancer.routing else "no audio")
+    assert enhancer.routing is not None
+    print(f"mostly {enhancer.routing.dominant}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 from loudness import integrated_loudness
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile
-from recording import made_up
+from recording import made_up, read_whole
 
 import smle
 from smle_pedalboard import SparseExpertEnhancer
@@ -50,15 +50,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--b", default=names[-1])
     options = parser.parse_args(arguments)
 
-    with AudioFile(str(options.noisy or made_up(options.out / "noisy.wav"))) as file:
-        rate, noisy = file.samplerate, file.read(file.frames)
+    noisy, rate = read_whole(options.noisy or made_up(options.out / "noisy.wav"))
     options.out.mkdir(parents=True, exist_ok=True)
     estimates = {}
     for letter, model in (("a", options.a), ("b", options.b)):
         effect = SparseExpertEnhancer(model)
         estimates[letter] = effect(noisy, rate)
-        routing = effect.routing
-        print(f"{letter}: {model}, mostly {routing.dominant if routing else 'nothing'}")
+        assert effect.routing is not None
+        print(f"{letter}: {model}, mostly {effect.routing.dominant}")
     loudness = {x: integrated_loudness(audio, int(rate)) for x, audio in estimates.items()}
     louder_db = loudness["b"] - loudness["a"]
     if not np.isfinite(louder_db):

@@ -11,8 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
-from recording import made_up
+from recording import made_up, read_whole
 
 import smle
 from smle_pedalboard import SparseExpertEnhancer
@@ -75,12 +74,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    with AudioFile(str(options.noisy or made_up(options.picture.with_name("noisy.wav")))) as file:
-        rate, noisy = file.samplerate, file.read(file.frames)
+    noisy, rate = read_whole(options.noisy or made_up(options.picture.with_name("noisy.wav")))
     effect = SparseExpertEnhancer(options.model)
     clean = effect(noisy, rate)
-    if effect.routing is None:
-        raise SystemExit("the recording is empty; nothing to draw")
+    assert effect.routing is not None
     draw(noisy, clean, rate, effect.routing, options.picture, options.top_hz)
     print(f"{options.picture}: {effect.routing.switches} switches")
 

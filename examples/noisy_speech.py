@@ -7,8 +7,8 @@ Needs `pip install 'smle[demo]'`. Several voices, noises, rates, channels and fo
 
 from __future__ import annotations
 
+import argparse
 import ctypes
-import sys
 from pathlib import Path
 
 import espeakng_loader
@@ -138,6 +138,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python noisy_speech.py FOLDER")
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    main(parser.parse_args().folder)

@@ -13,6 +13,7 @@ from pedalboard import HighpassFilter, NoiseGate
 from pedalboard.io import AudioFile, get_supported_read_formats
 from recording import made_up
 
+import smle
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 CHUNK_S = 10
@@ -66,8 +67,13 @@ def main(arguments: list[str] | None = None) -> None:
     for source in sorted(folder.iterdir()):
         if source.suffix.lower() in get_supported_read_formats():
             target = options.clean / f"{source.name}.wav"
-            seconds = process(board, source, target, options.sample_rate)
-            print(f"{target}: {seconds:.1f} s")
+            try:
+                seconds = process(board, source, target, options.sample_rate)
+            except (smle.SmleError, ValueError) as error:
+                target.unlink(missing_ok=True)
+                print(f"{source}: {error}")
+            else:
+                print(f"{target}: {seconds:.1f} s")
 
 
 if __name__ == "__main__":

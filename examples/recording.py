@@ -1,4 +1,4 @@
-"""A made-up noisy recording, so that the examples run without any audio of yours."""
+"""The recording an example is given; or a made-up one, for it runs without any of yours."""
 
 from __future__ import annotations
 
@@ -44,6 +44,21 @@ def babble(seconds: float, sample_rate: int, seed: int = 1) -> NDArray[np.float3
         voice[start : start + length] = 0.4 * sound / max(np.abs(sound).max(), 1e-9)
         start += length + round(rng.choice([0.02, 0.06, 0.3]) * sample_rate)
     return voice
+
+
+def read_whole(path: Path) -> tuple[NDArray[np.float32], float]:
+    """Read a recording; one without samples ends the example.
+
+    Args:
+        path: any format that pedalboard reads.
+
+    Returns:
+        (channels, time), and the rate in Hz.
+    """
+    with AudioFile(str(path)) as file:
+        if not file.frames:  # which pedalboard would not read
+            raise SystemExit(f"{path} holds no samples; give another recording")
+        return file.read(file.frames), file.samplerate
 
 
 def made_up(path: Path, seconds: float = 6.0, sample_rate: int = 48_000) -> Path:

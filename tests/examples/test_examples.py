@@ -232,3 +232,27 @@ def test_examples_make_up_a_recording_where_none_is_given(
 
 def _made(example: Example, folder: Path) -> list[str]:
     return [str(example("recording").made_up(folder / "made.wav", seconds=2.5))]
+
+
+@pytest.mark.parametrize("name", ["chain_on_a_file", "compare_models", "draw_routing"])
+def test_a_recording_without_samples_gets_one_line(
+    example: Example, name: str, tmp_path: Path
+) -> None:
+    with AudioFile(str(tmp_path / "empty.wav"), "w", 16_000):
+        pass
+    with pytest.raises(SystemExit, match="holds no samples"):
+        example(name).main([str(tmp_path / "empty.wav")])
+
+
+def test_a_podcast_goes_on_after_a_file_that_is_none(
+    example: Example, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = example("recording")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.wav").write_bytes(b"no audio")
+    recording.made_up(tmp_path / "in/b.wav", 0.5, 3_000)
+    recording.made_up(tmp_path / "in/c.wav", 0.5, 16_000)
+    arguments = [tmp_path / "in", tmp_path / "out", "--model", model_folder]
+    example("podcast_batch").main(list(map(str, arguments)))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["c.wav.wav"]
+    assert len(capsys.readouterr().out.splitlines()) == 3
