@@ -116,7 +116,7 @@ def by_gender(corpus: Corpus) -> Grouped:
     if len(names) < 2:
         raise CorpusError(
             f"{corpus.root} has {len(names)} gender(s) labelled: add speakers.csv with the columns "
-            "speaker and gender, or give --speakers"
+            "speaker and gender, or give --speakers whose speakers are its folders"
         )
     number = {name: index for index, name in enumerate(names)}
     of_speaker = {u.speaker: str(u.gender) for u in labelled.utterances if u.speaker}

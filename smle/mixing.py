@@ -64,6 +64,28 @@ def snr_db_of(
     return 10 * math.log10(speech_power / noise_power)
 
 
+def mixture_snr_db(
+    noisy: NDArray[np.float32], clean: NDArray[np.float32], *, sample_rate: int = 16000
+) -> float:
+    """Return the SNR of a mixture in dB, at whatever level its clean signal is given.
+
+    Args:
+        noisy: Speech and noise, shape (..., time).
+        clean: The speech, same shape, perhaps louder or softer than it is in the mixture.
+        sample_rate: Samples per second.
+
+    >>> clean = np.sin(np.arange(16000, dtype=np.float32))
+    >>> noise = np.cos(np.arange(16000, dtype=np.float32))
+    >>> round(mixture_snr_db(clean + 0.1 * noise, 8 * clean), 1)
+    20.0
+    """
+    reference = clean.astype(np.float64)
+    energy = float(np.vdot(reference, reference))
+    gain = float(np.vdot(noisy, reference)) / energy if energy else 0.0
+    speech = (gain * reference).astype(np.float32)
+    return snr_db_of(speech, noisy - speech, sample_rate=sample_rate)
+
+
 def mix_at_snr(
     clean: NDArray[np.float32],
     noise: NDArray[np.float32],

@@ -11,6 +11,8 @@ from smle.recipe import Recipe, read_recipe
 RECIPE_NAME = "recipe.toml"
 WEIGHTS_NAME = "model.safetensors"
 DEFAULT_MODEL = "default"
+MODEL_FOLDER = "model"
+"""Where a training run leaves its model."""
 
 
 def models_folder() -> Path:
@@ -30,7 +32,7 @@ def find_model(name: str | Path) -> Path:
 
     Args:
         name: Name of a bundled model, "default" for the one that is meant for everybody, or the
-            path of a model folder.
+            path of a model folder, or of a training run, which holds one.
 
     Returns:
         The folder.
@@ -43,9 +45,9 @@ def find_model(name: str | Path) -> Path:
         name = (models_folder() / "DEFAULT").read_text(encoding="utf-8").strip()
     if str(name) in bundled:
         return bundled[str(name)]
-    folder = Path(name)
-    if (folder / RECIPE_NAME).is_file() and (folder / WEIGHTS_NAME).is_file():
-        return folder
+    for folder in (Path(name), Path(name) / MODEL_FOLDER):
+        if (folder / RECIPE_NAME).is_file() and (folder / WEIGHTS_NAME).is_file():
+            return folder
     known = ", ".join(bundled) or "none"
     raise ModelError(
         f"no model {str(name)!r}; bundled models: {known}; "

@@ -17,7 +17,7 @@ from smle.array_layers import softmax
 from smle.clusters import UNKNOWN, Clusters
 from smle.errors import CorpusError
 from smle.metrics import MetricError, si_sdr_db
-from smle.mixing import snr_db_of
+from smle.mixing import mixture_snr_db
 from smle.model_digest import model_digest
 from smle.model_folders import read_bundled_recipe
 from smle.pairs import Condition, Pair
@@ -27,6 +27,10 @@ from smle.systems import KINDS, System
 
 if TYPE_CHECKING:
     from smle.enhancer import Enhancer
+
+
+# The conditions by which clusters may be named.
+_CLUSTERED = ("gender", "speaker", "noise")
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class ModelSystems:
     ) -> dict[str, SystemEstimate]:
         """Enhance a noisy signal with every system (see `smle.scoring.Enhance`)."""
         estimates: dict[str, SystemEstimate] = {}
+        self._check_expert(pair.conditions)
         for model, title in zip(self.models, self._titles(), strict=True):
             for kind, estimate in self._run(_enhancer(model), noisy, rate, pair, clean).items():
                 estimates[f"{title}{kind}"] = estimate
@@ -109,6 +114,14 @@ class ModelSystems:
             }
             found[f"{title}routed"] = SystemEstimate(enhanced.audio, record=record)
         return found
+
+    def _check_expert(self, conditions: Mapping[str, Condition]) -> None:
+        named = str(conditions.get("expert", ""))
+        known = [name for m in self.models for name in _enhancer(m).recipe.specialists]
+        if named and named not in known:
+            raise CorpusError(
+                f"the condition expert = {named!r} is none of {', '.join(dict.fromkeys(known))}"
+            )
 
     def _kinds(self, recipe: Recipe) -> tuple[str, ...]:
         return KINDS if recipe.generalist else KINDS[1:]
@@ -187,7 +200,8 @@ def true_expert(
 
     A condition `expert` says it outright. Otherwise the recipe says what was clustered: for `snr`
     the level nearest to the condition `snr_db` or to the ratio measured, else the condition of
-    that name (`gender`, `speaker`, `noise`) where its value is a specialist's name.
+    that name (`gender`, `speaker`, `noise`) where its value is a specialist's name; where the
+    recipe says nothing, whichever of them does.
 
     Args:
         recipe: Of the model.
@@ -198,28 +212,22 @@ def true_expert(
 
     Returns:
         Name of a specialist, or None.
-
-    Raises:
-        CorpusError: If the condition `expert` names nobody.
     """
     if "expert" in conditions:
         named = str(conditions["expert"])
-        if named not in recipe.specialists:
-            raise CorpusError(
-                f"the condition expert = {named!r} is none of {', '.join(recipe.specialists)}"
-            )
-        return named
-    by = str(recipe.clusters.get("by", ""))
+        return named if named in recipe.specialists else None
+    by = recipe.clusters.get("by")
     if by != "snr":
-        value = str(conditions.get(by, ""))
-        return value if value in recipe.specialists else None
+        # Clusters from a file need not say in the recipe what they are of.
+        values = [str(conditions.get(name)) for name in ([by] if by else _CLUSTERED)]
+        return next((value for value in values if value in recipe.specialists), None)
     snr = conditions.get("snr_db")
     if not isinstance(snr, float):
         if clean is None or len(clean) != len(noisy):
             return None
         length = min(clean.shape[1], noisy.shape[1])
         clean, noisy = clean[:, :length], noisy[:, :length]
-        snr = snr_db_of(clean, noisy - clean, sample_rate=rate)
+        snr = mixture_snr_db(noisy, clean, sample_rate=rate)
     levels = tuple(float(level) for level in recipe.clusters.get("levels_db", ()))
     label = Clusters("snr", recipe.specialists, levels_db=levels).label(snr_db=snr)
     return None if label == UNKNOWN else recipe.specialists[label]

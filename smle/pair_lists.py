@@ -62,7 +62,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
                 f"{shown(path)}: row {len(pairs) + 1} names no file to score; "
                 "give a column noisy or estimate"
             )
-        name = str(row.get("name") or Path(str(row[named[0]])).with_suffix("").as_posix())
+        name = str(row.get("name") or _without_suffix(str(row[named[0]])))
         if name in pairs:
             raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; rename one")
         conditions = _conditions(row, numbers, {"name", *files})
@@ -94,19 +94,26 @@ def read_conditions(path: Path) -> dict[str, dict[str, Condition]]:
     shorter: dict[str, dict[str, Condition]] = {}
     rows = list(_rows(path))
     numbers = _numbers(rows)
-    for row in rows:
-        if not row.get("name"):
+    for number, row in enumerate(rows, start=1):
+        if "name" not in row:
             raise CorpusError(
                 f"{shown(path)}: no column `name` among {', '.join(row)}; "
                 "it holds each pair's path without extension"
             )
+        if not row["name"]:
+            raise CorpusError(f"{shown(path)}: row {number} has no name; give it one or remove it")
         conditions = _conditions(row, numbers, {"name"})
         name = str(row["name"])
         if found.get(name, conditions) != conditions:
             raise CorpusError(f"{shown(path)}: two rows are named {shown(name)}; remove one")
         found[name] = conditions
-        shorter.setdefault(str(Path(name).with_suffix("").as_posix()), conditions)
+        shorter.setdefault(_without_suffix(name), conditions)
     return shorter | found
+
+
+def _without_suffix(name: str) -> str:
+    path = Path(name)
+    return path.with_suffix("").as_posix() if path.name else name
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, object]]:

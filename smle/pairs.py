@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 
 from smle.errors import CorpusError
@@ -29,6 +30,14 @@ class Pair:
     clean: Path | None = None
     noisy: Path | None = None
     conditions: Mapping[str, Condition] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Of whatever type a number is, NumPy's too: it is one.
+        told = {
+            name: float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
+            for name, value in self.conditions.items()
+        }
+        object.__setattr__(self, "conditions", told)
 
     @property
     def files(self) -> list[Path]:

@@ -165,8 +165,8 @@ class Recipe:
         summary: One line for `smle models`.
         generalist: Whether the model carries a generalist as well.
         start: Expert that runs before the first decision; the generalist, or the first specialist.
-        clusters: Table for the clusters: `by` and what it needs (see `smle.clusters`).
-        mixing: Table for the mixtures that it is trained on (see `smle.dataset`).
+        clusters: Table for the clusters: `by` and what it needs (see `smle.training_data`).
+        mixing: Table for the mixtures that it is trained on (see `smle.mixing_config`).
 
     >>> Recipe(name="pair", specialists=("low", "high")).start_name
     'low'
@@ -275,7 +275,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         if path.stat().st_size > _MAX_RECIPE_BYTES:
             raise RecipeError(f"{path} has {path.stat().st_size} bytes; a recipe is a short text")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read ({error.strerror}); give a recipe file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -297,6 +297,8 @@ def parse_recipe(table: Mapping[str, Any]) -> Recipe:
     """
     given = dict(table)
     version = given.pop("format", None)
+    if version is None:
+        raise RecipeError(f"a recipe begins with its format; add the line format = {FORMAT}")
     if version != FORMAT:
         raise RecipeError(
             f"format is {version!r}, this smle reads {FORMAT}; "

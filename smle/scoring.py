@@ -14,7 +14,8 @@ from smle.alignment import cut_to_common, delay_samples, in_time
 from smle.audio import read
 from smle.errors import SmleError
 from smle.metric_table import METRICS, Metric, Signals
-from smle.metrics import MetricError, snr_db
+from smle.metrics import LIMIT_DB, MetricError, energy_of_clean
+from smle.mixing import mixture_snr_db
 from smle.pairs import Condition, Pair
 
 NOISY = "noisy"
@@ -166,7 +167,9 @@ def _input_snr_db(
 ) -> float:
     signals = in_time({"noisy file": noisy, "clean file": clean}, {"noisy file": noisy_delay})
     signals = cut_to_common(signals, rate, rule.tolerance_s + abs(noisy_delay) / rate)
-    return snr_db(signals["noisy file"].ravel(), signals["clean file"].ravel())
+    energy_of_clean(signals["clean file"].ravel().astype(np.float64))
+    snr_db = mixture_snr_db(signals["noisy file"], signals["clean file"], sample_rate=rate)
+    return float(np.clip(snr_db, -LIMIT_DB, LIMIT_DB))
 
 
 def _score(

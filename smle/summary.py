@@ -71,7 +71,7 @@ def summarise_evaluation(
                 "model": known[name].model,
                 "cost": {**known[name].cost, **_time(table, name)},
                 "scores": scores[name],
-                "delay": _delay(table.delays[:, s]),
+                "delay": _delay(table.delays[_scored(table, s), s]),
             }
             for s, name in enumerate(table.systems)
         ],
@@ -167,6 +167,12 @@ def _time(table: ScoreTable, system: str) -> dict[str, float]:
         if "cpu_s" in file.get(system, {})
     ]
     return {"cpu_s_per_audio_s": round(float(np.median(rates)), 6)} if rates else {}
+
+
+def _scored(table: ScoreTable, system: int) -> NDArray[np.bool_]:
+    """The files of which a system has any score: of the others no delay is known."""
+    scored: NDArray[np.bool_] = np.isfinite(table.values[:, system]).sum(1) > 0
+    return scored if scored.any() else ~scored
 
 
 def _delay(samples: NDArray[np.int64]) -> dict[str, int]:

@@ -23,7 +23,7 @@ from smle.distributed import (
 from smle.errors import ModelError
 from smle.listening_loss import ListeningLoss
 from smle.mixture import Mixture
-from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
+from smle.model_folders import MODEL_FOLDER, RECIPE_NAME, WEIGHTS_NAME, find_model
 from smle.objectives import (
     finetune_objective,
     gate_objective,
@@ -47,7 +47,6 @@ from smle.whole_files import write_whole
 
 Stage = Literal["generalist", "gate", "specialists", "finetune", "polish"]
 STAGES: tuple[Stage, ...] = ("generalist", "specialists", "gate", "finetune", "polish")
-MODEL_FOLDER = "model"
 _CHECKPOINTS = "checkpoints"
 _CLUSTERS_NAME = "clusters.json"
 # Of every stage that comes after another.
@@ -66,7 +65,7 @@ def train(
     *,
     stages: tuple[Stage, ...] = STAGES,
     resume: bool = False,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     device: str = "cpu",
     watch: Watch = lambda _: None,
 ) -> Path:
@@ -78,7 +77,8 @@ def train(
         run: Folder for checkpoints and for the model.
         stages: Which stages to run, in this order; stages of 0 steps are skipped.
         resume: Go on where this run stopped.
-        start_from: A model folder of the same networks to begin with, in place of fresh weights.
+        start_from: A model of the same networks to begin with, in place of fresh weights; its name
+            or folder (see `smle.model_folders`).
         device: "cpu", "cuda" (a GPU for each process), "cuda:1", "mps".
         watch: Told after every update.
 
@@ -107,7 +107,10 @@ def train(
     if is_main_process():
         _check_claim(run, text, resume=resume)
     torch.manual_seed(recipe.training.seed)
-    mixture = _initial_mixture(recipe, run, start_from).to(own)
+    source = _source(run, start_from)
+    if source is None:
+        _check_first_stage(recipe, stages)
+    mixture = _initial_mixture(recipe, source).to(own)
     data = TrainingData(recipe, material, recipe_path.parent)
     groups = data.clusters.to_table() | {"facts": {}}
     if is_main_process():
@@ -280,9 +283,25 @@ def _check_clusters(run: Path, groups: dict[str, Any]) -> None:
         raise ModelError(f"{run} was begun with other clusters; name another folder")
 
 
-def _initial_mixture(recipe: Recipe, run: Path, start_from: Path | None) -> Mixture:
+def _source(run: Path, start_from: str | Path | None) -> Path | None:
+    """The model that the run goes on from, or begins with."""
+    if (run / MODEL_FOLDER / WEIGHTS_NAME).is_file():
+        return run / MODEL_FOLDER
+    return None if start_from is None else find_model(start_from)
+
+
+def _check_first_stage(recipe: Recipe, stages: tuple[Stage, ...]) -> None:
+    first = next((stage for stage in stages if getattr(recipe.training, stage).steps), None)
+    start = recipe.training.specialists_start
+    if first == "specialists" and start == "generalist" and recipe.generalist:
+        raise ModelError(
+            "specialists begin with the generalist, which is not trained; train it first, begin "
+            'with a model (--start-from), or write specialists_start = "fresh"'
+        )
+
+
+def _initial_mixture(recipe: Recipe, source: Path | None) -> Mixture:
     mixture = Mixture(recipe)
-    source = run / MODEL_FOLDER if (run / MODEL_FOLDER / WEIGHTS_NAME).is_file() else start_from
     if source is not None:
         found = load_model(source)
         if weight_shapes(found.recipe) != weight_shapes(recipe):

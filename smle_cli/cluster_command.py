@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
+from smle_cli.given_options import refuse_given
 from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
     from smle.clustering import Grouped
 
 T = TypeVar("T", int, float)
+MEANT_FOR = {
+    "ks": ("speaker", "noise", "loss"),
+    "levels_db": ("snr",),
+    "noise": ("speaker", "loss"),
+    "speakers": ("speaker", "gender"),
+    "heard": ("speaker",),
+    "steps": ("speaker", "loss"),
+}
 PATH = GivenPath(path_type=Path)
 # scikit-learn takes 32 bits, and stability is measured with ten more.
 LARGEST_SEED = 2**32 - 11
@@ -63,7 +72,9 @@ def _read(kind: type[T], text: str, parameter: click.Parameter) -> T:
     default="clean",
     help="How speakers' utterances are embedded.",
 )
-@click.option("--steps", type=click.IntRange(1), help="Updates of the embedding, or in a round.")
+@click.option(
+    "--steps", type=click.IntRange(1), help="Updates of the embedding, or in a round by loss."
+)
 @click.option("--seed", default=0, type=click.IntRange(0, LARGEST_SEED))
 @click.option(
     "--jobs", default=0, type=click.IntRange(0), help="Files at a time; 0 takes all cores."
@@ -102,6 +113,9 @@ def cluster(
     from smle_cli.interrupts import stop_if_asked
     from smle_cli.training_progress import TrainingProgress
 
+    for option, kinds in MEANT_FOR.items():
+        if by not in kinds:
+            refuse_given((option,), f"for --by {' or '.join(kinds)}; this is --by {by}")
     if out.is_dir() or out.suffix.lower() == ".png":
         raise click.UsageError(f"--out {out} is no name for JSON; end it in .json")
     picture = out.with_suffix(".png")
@@ -112,7 +126,7 @@ def cluster(
         raise CorpusError(f"there is no folder {out.parent}; make it, or name another file")
     asked = Clustering(
         by=by,
-        ks=ks,
+        ks=tuple(dict.fromkeys(ks)),
         levels_db=levels_db,
         corpus=corpus,
         noise=noise,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
+from smle_cli.given_options import refuse_given
 from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def enhance(
     if {os.sep, os.altsep} & set(suffix):
         raise click.UsageError(f"--suffix {suffix!r} is no part of a name; leave out separators")
     if str(noisy) != "-":
-        _refuse_given(_FOR_RAW, "for raw standard input; let NOISY be -")
+        refuse_given(_FOR_RAW, "for raw standard input; let NOISY be -")
     elif raw_rate is None:
-        _refuse_given(_FOR_RAW, "for raw standard input; give its --raw-rate as well")
+        refuse_given(_FOR_RAW, "for raw standard input; give its --raw-rate as well")
     named = (str(noisy) == "-" or noisy.is_file()) and str(out) != "-" and not takes_names(out)
     if named and not is_written(out):
         raise click.UsageError(f"{out}: {out.suffix} is read, not written; name it .wav, say")
@@ -146,7 +146,7 @@ def enhance(
     if str(noisy) == "-" or str(out) == "-":
         from smle.pipes import PipeFormat
 
-        _refuse_given(_FOR_FILES, "for files and folders, not for a stream")
+        refuse_given(_FOR_FILES, "for files and folders, not for a stream")
         if str(out) != "-" and not named:
             raise click.UsageError(
                 f"{out} is no audio file's name; give one that ends in .wav, say"
@@ -253,15 +253,6 @@ def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: 
             click.echo(f"smle: {error}", err=True)
             lost += 1
     return lost
-
-
-def _refuse_given(names: tuple[str, ...], meant: str) -> None:
-    """Refuse options that mean nothing here, if one was given."""
-    context = click.get_current_context()
-    for name in names:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} is {meant}")
 
 
 def _is_copy(source: Path, copy: Path) -> bool:

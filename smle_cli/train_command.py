@@ -19,7 +19,7 @@ FOLDER = GivenPath(path_type=Path, exists=True, file_okay=False)
 
 @click.command()
 @click.argument("recipe", type=GivenPath(path_type=Path, exists=True, dir_okay=False))
-@click.argument("corpus", type=GivenPath(path_type=Path))
+@click.argument("corpus", type=GivenPath(path_type=Path), required=False)
 @click.option("--out", "-o", type=GivenPath(path_type=Path), required=True, metavar="RUN")
 @click.option(
     "--stage",
@@ -33,14 +33,14 @@ FOLDER = GivenPath(path_type=Path, exists=True, file_okay=False)
 @click.option("--noise", type=FOLDER, help="Noise, if not in CORPUS.")
 @click.option("--rooms", type=FOLDER, help="Room responses, if not in CORPUS.")
 @click.option("--cache", type=GivenPath(path_type=Path), help="Folder for decoded audio.")
-@click.option("--start-from", type=FOLDER, help="Begin with this model's weights.")
+@click.option("--start-from", metavar="MODEL", help="Begin with its weights: a name or folder.")
 @click.option("--resume", is_flag=True, help="Go on where RUN stopped.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--log", type=GivenPath(path_type=Path), help="Folder for TensorBoard events.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 def train(
     recipe: Path,
-    corpus: Path,
+    corpus: Path | None,
     *,
     out: Path,
     stages: tuple[str, ...],
@@ -48,7 +48,7 @@ def train(
     noise: Path | None,
     rooms: Path | None,
     cache: Path | None,
-    start_from: Path | None,
+    start_from: str | None,
     resume: bool,
     device: str,
     log: Path | None,
@@ -57,7 +57,7 @@ def train(
     """Train the model of RECIPE on CORPUS; RUN/model is the result.
 
     CORPUS holds the folders speech and noise, and perhaps rooms (or rir); where these hold a folder
-    train, that one is taken.
+    train, that one is taken. With --speech and --noise it may be left out.
     """
     from smle.distributed import is_main_process, join_processes, own_device
     from smle.training import STAGES as ALL_STAGES
@@ -70,7 +70,7 @@ def train(
     material = Material(
         speech=speech or _inside(corpus, "speech"),
         noise=noise or _inside(corpus, "noise"),
-        rooms=rooms or _rooms(corpus),
+        rooms=rooms or (_rooms(corpus) if corpus else None),
         cache=cache,
     )
     device = _device(device)
@@ -104,7 +104,9 @@ def train(
         click.echo(folder)
 
 
-def _inside(corpus: Path, name: str) -> Path:
+def _inside(corpus: Path | None, name: str) -> Path:
+    if corpus is None:
+        raise click.UsageError(f"no {name} to train on; give CORPUS, or --{name}")
     train = corpus / name / "train"
     return train if train.is_dir() else corpus / name
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 import smle
 from smle.checkpoint import load_model, save_model
 from smle.enhancer import Enhancer
-from smle.errors import ModelError
+from smle.errors import ModelError, RecipeError
 from smle.mixture import Mixture
 from smle.model_folders import find_model
 from smle.recipe import parse_recipe, read_recipe
@@ -147,9 +147,23 @@ def test_a_missing_model_is_refused_with_the_known_ones():
         find_model("no-such-model")
 
 
+def test_the_folder_of_a_training_stands_for_its_model(folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    folder.rename(tmp_path / "run" / "model")
+    assert find_model(tmp_path / "run") == tmp_path / "run" / "model"
+
+
 def test_every_bundled_model_loads():
     for name in ("tiny", "default"):
         assert load_model(find_model(name)).expert_names[-1] == "generalist"
+
+
+def test_a_recipe_without_a_format_or_with_a_mark_at_its_begin_is_understood(tmp_path):
+    text = 'format = 1\nname = "x"\nspecialists = ["a"]\n'
+    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8-sig")
+    assert read_recipe(tmp_path / "recipe.toml").name == "x"
+    with pytest.raises(RecipeError, match="add the line format = 1"):
+        parse_recipe({"name": "x", "specialists": ["a"]})
 
 
 def test_a_recipe_says_where_a_value_is_wrong():

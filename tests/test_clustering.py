@@ -204,6 +204,14 @@ def test_missing_labels_and_wrong_numbers_are_one_line(
     assert "no folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     assert exit_code(["cluster", speech, "-o", "x", "--by", "noise", "-k", "two"]) == 2
+    capsys.readouterr()
+    for arguments, complaint in (
+        (["--by", "snr", "-k", "3"], "-k is for --by speaker or noise or loss; this is --by snr"),
+        ([noise, "--by", "noise", "--noise", noise], "--noise is for --by speaker or loss"),
+        ([speech, "--by", "gender", "--levels-db", "1,2"], "--levels-db is for --by snr"),
+    ):
+        assert exit_code(["cluster", *arguments, "-o", str(tmp_path / "c.json")]) == 2
+        assert complaint in capsys.readouterr().err
     seed = ["--seed", str(2**32)]
     assert exit_code(["cluster", noise, "-o", "x", "--by", "noise", *seed]) == 2
     for name in ("picture.png", "."):

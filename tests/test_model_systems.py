@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -149,9 +150,35 @@ def test_the_true_expert_follows_from_the_measured_snr() -> None:
     assert true_expert(made, {}, NOISY, None, RATE_HZ) is None
 
 
-def test_an_expert_that_is_nobody_is_refused() -> None:
-    with pytest.raises(CorpusError, match="expert = 'four' is none of one, two, three"):
-        true_expert(recipe(), {"expert": "four"}, NOISY, CLEAN, RATE_HZ)
+def test_an_expert_that_is_nobody_is_refused_and_one_that_a_model_lacks_is_no_truth(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    told = Pair("a", conditions={"expert": "four"})
+    systems = ModelSystems((str(model_folder),))
+    with pytest.raises(CorpusError, match="expert = 'four' is none of one, two"):
+        systems(NOISY, RATE_HZ, told, CLEAN)
+    assert true_expert(recipe(), told.conditions, NOISY, CLEAN, RATE_HZ) is None
+
+
+def test_the_level_of_the_clean_file_does_not_change_the_truth() -> None:
+    made = recipe(clusters={"by": "snr", "levels_db": [-20, 0, 60]})
+    for gain in (0.25, 4.0):
+        loud = gain * CLEAN
+        assert true_expert(made, {}, CLEAN + 0.001 * NOISY, loud, RATE_HZ) == "three"
+
+
+def test_clusters_from_a_file_need_not_say_what_they_are_of() -> None:
+    made = recipe(clusters={"file": "clusters.json"})
+    assert true_expert(made, {"gender": "two", "noise": "rain"}, NOISY, CLEAN, RATE_HZ) == "two"
+    assert true_expert(made, {"gender": "x"}, NOISY, CLEAN, RATE_HZ) is None
+
+
+def test_a_condition_is_a_number_of_whatever_type() -> None:
+    made = recipe(clusters={"by": "snr", "levels_db": [-20, 0, 60]})
+    for number in (-18, np.float32(-18), np.int64(-18)):
+        told = Pair("a", conditions={"snr_db": number}).conditions
+        assert true_expert(made, told, NOISY, CLEAN, RATE_HZ) == "one"
+        json.dumps(told)
 
 
 def test_gates_are_summed_up_by_truth_and_choice() -> None:

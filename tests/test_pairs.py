@@ -151,8 +151,19 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path) -> None:
     listing.write_text('{"snr_db": 3}\n')
     with pytest.raises(CorpusError, match="no column `name` among snr_db"):
         read_conditions(listing)
+    listing.write_text('{"name": "a", "snr_db": 3}\n{"name": "", "snr_db": 4}\n')
+    with pytest.raises(CorpusError, match="row 2 has no name"):
+        read_conditions(listing)
     with pytest.raises(CorpusError, match=r"gone\.csv: no such file; check the path"):
         read_conditions(tmp_path / "gone.csv")
+
+
+def test_a_name_may_be_a_dot(tmp_path: Path) -> None:
+    listing = tmp_path / "list.jsonl"
+    listing.write_text('{"name": ".", "snr_db": 3}\n')
+    assert read_conditions(listing) == {".": {"snr_db": 3.0}}
+    listing.write_text('{"noisy": "."}\n')
+    assert [pair.name for pair in read_pairs(listing)] == ["."]
 
 
 def test_a_pair_has_one_set_of_conditions(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from smle.audio import write
 from smle.errors import AudioError
 from smle.metrics import si_sdr_db
+from smle.mixing import snr_db_of
 from smle.pairs import Pair
 from smle.scoring import PairScores, ScoringRule, SystemEstimate, score_pair
 from tests.speech_like import RATE_HZ, noise_like, speech_like
@@ -44,9 +45,18 @@ def test_every_system_is_scored_and_the_input_snr_measured(pair: Pair) -> None:
     assert tool["si_sdr_db"] == pytest.approx(si_sdr_db(CLEAN + 0.1 * NOISE, CLEAN), abs=1e-4)
     assert tool["si_sdri_db"] == pytest.approx(tool["si_sdr_db"] - noisy["si_sdr_db"])
     assert noisy["si_sdri_db"] == 0
-    assert scores.conditions["input_snr_db"] == pytest.approx(noisy["snr_db"])
+    assert scores.conditions["input_snr_db"] == pytest.approx(snr_db_of(CLEAN, NOISE), abs=0.1)
     assert scores.conditions["speaker"] == "x"
     assert tool["snr_db"] == pytest.approx(noisy["snr_db"] + 20, abs=1e-3)
+
+
+@pytest.mark.parametrize("gain", [-0.5, 0.1, 20.0])
+def test_the_input_snr_does_not_depend_on_the_level_of_the_clean_file(
+    pair: Pair, tmp_path: Path, gain: float
+) -> None:
+    louder = save(tmp_path / "louder.wav", gain * CLEAN)
+    expected = score(pair).conditions["input_snr_db"]
+    assert score(pair, clean=louder).conditions["input_snr_db"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_broken_estimate_fails_alone(pair: Pair, tmp_path: Path) -> None:

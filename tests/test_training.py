@@ -494,6 +494,12 @@ def test_the_command_trains_logs_and_names_the_model(tmp_path, material):
     result = CliRunner().invoke(train_command, [*arguments, "--stage", "gate"])
     assert result.exit_code == 0, result.output
     assert result.stdout.strip() == str(run_folder / "model")
+    parts = ["--speech", str(material.speech), "--noise", str(material.noise)]
+    arguments = [str(recipe), "-o", str(tmp_path / "again"), "--stage", "gate"]
+    alone = CliRunner().invoke(train_command, [*arguments, *parts])
+    assert alone.exit_code == 0, alone.output
+    nothing = CliRunner().invoke(train_command, [*arguments, *parts[:2]])
+    assert "no noise to train on; give CORPUS, or --noise" in nothing.output
     assert re.search(r"gate: step 6 of 6, loss .*validation .*steps/s", result.stderr)
     assert load_model(run_folder / "model").expert_names == ("low", "high", "generalist")
     assert any((tmp_path / "log").iterdir())
@@ -534,6 +540,24 @@ def test_what_cannot_be_trained_claims_no_run(tmp_path, material):
         run(folder, material, RECIPE.replace("[0, 10]", "[0, 5, 10]"))
     assert not list(folder.iterdir())
     run(folder, material, stages=("gate",))
+
+
+def test_a_start_may_be_the_folder_of_a_training(tmp_path, material):
+    run(tmp_path / "other", material, stages=("gate",))
+    starts = (tmp_path / "other", tmp_path / "other" / "model", None)
+    begun = [
+        run(tmp_path / f"run{n}", material, stages=("gate",), start_from=start)
+        for n, start in enumerate(starts)
+    ]
+    first, same, fresh = (weights(model)["gate.output.bias"] for model in begun)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, fresh)
+
+
+def test_specialists_do_not_begin_with_a_generalist_that_is_not_trained(tmp_path, material):
+    with pytest.raises(ModelError, match="generalist, which is not trained"):
+        run(tmp_path / "run", material, stages=("specialists", "gate"))
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_a_start_of_other_shapes_is_refused(tmp_path, material):
