@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle import audio_writer
+from smle import audio_writer, part_files
 from smle.audio import AudioReader, AudioWriter, probe, read, write
 from smle.wav_chunks import append_chunks, read_chunks
 from smle_cli.main import exit_code
@@ -154,7 +154,7 @@ def test_a_full_disk_while_they_are_written_leaves_nothing(
         with Path("/dev/full").open("r+b", buffering=0) as disk:
             append_chunks(disk, chunks)
 
-    monkeypatch.setattr(audio_writer, "append_chunks", full)
+    monkeypatch.setattr(part_files, "append_chunks", full)
     broadcast_wave(tmp_path / "a.wav")
     out = tmp_path / "out"
     assert exit_code(["enhance", str(tmp_path / "a.wav"), str(out), "-q"]) == 1
