@@ -116,9 +116,11 @@ class ModelSystems:
         return found
 
     def _check_expert(self, conditions: Mapping[str, Condition]) -> None:
-        named = str(conditions.get("expert", ""))
+        if "expert" not in conditions:
+            return
+        named = str(conditions["expert"])
         known = [name for m in self.models for name in _enhancer(m).recipe.specialists]
-        if named and named not in known:
+        if named not in known:
             raise CorpusError(
                 f"the condition expert = {named!r} is none of {', '.join(dict.fromkeys(known))}"
             )

@@ -149,6 +149,11 @@ class TrainingConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     polish: PolishConfig = field(default_factory=PolishConfig)
 
+    @property
+    def is_perceptual(self) -> bool:
+        """Whether every stage hears loudness and intelligibility, not the polish alone."""
+        return self.loss == "si-sdr+spectral+perceptual"
+
     def __post_init__(self) -> None:
         within("seed", self.seed, 0, 2**63 - 1)
         if not 0 < self.clip_norm < math.inf:
@@ -221,7 +226,7 @@ class Recipe:
                 "training.polish.specialists is 'shared', and there is no generalist that they "
                 "branched off; write 'routed', or generalist = true and a specialists_start"
             )
-        perceptual = self.training.loss == "si-sdr+spectral+perceptual"
+        perceptual = self.training.is_perceptual
         listener = "training.loss" if perceptual else "training.polish"
         remedy = "choose another loss" if perceptual else "give it 0 steps"
         listens = perceptual or self.training.polish.steps > 0

@@ -96,8 +96,7 @@ def train(
     own, listening = own_device(device), None
     if "polish" in stages and recipe.training.polish.steps:
         # Now, so that what it lacks shows before hours of training.
-        judged = recipe.training.loss == "si-sdr+spectral+perceptual"
-        weight = None if judged else recipe.training.polish.loudness_weight
+        weight = None if recipe.training.is_perceptual else recipe.training.polish.loudness_weight
         listening = ListeningLoss(own, weight)
     join_processes(own)
     for stage in stages:
