@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from smle.errors import SmleError
+from smle.interrupts import SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -129,7 +131,7 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
                 max(2, jobs),
                 "loky",
                 pre_dispatch="2*n_jobs",
-                initializer=_leave_with,
+                initializer=_serve,
                 initargs=(os.getpid(),),
                 **_UNORDERED,
             )
@@ -155,8 +157,12 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
         client.close()
 
 
-def _leave_with(parent: int) -> None:
-    """End this worker when its parent is gone: killed, it could tell nobody."""
+def _serve(parent: int) -> None:
+    """Leave it to the parent when this worker ends; end it when the parent is gone, killed."""
+    # A terminal's Ctrl-C reaches the workers, too. A second one that fell into a worker's answer
+    # would leave half of it in the pipe, and the parent waiting for the rest.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -13,6 +13,7 @@ import pytest
 
 from smle.dispatch import DispatchError, dispatch
 from smle.errors import SmleError
+from smle.interrupts import SIGNALS
 
 Numbers = tuple[int, ...]
 
@@ -36,6 +37,12 @@ def die_once(mark: Path, task: Numbers) -> list[int]:
     if 13 in task and not mark.exists():
         mark.touch()
         os._exit(1)
+    return double(task)
+
+
+def double_while_interrupted(task: Numbers) -> list[int]:
+    for number in SIGNALS:
+        os.kill(os.getpid(), number)
     return double(task)
 
 
@@ -73,6 +80,11 @@ def test_a_deadly_piece_is_lost_alone() -> None:
 def test_a_process_that_died_by_chance_costs_nothing(tmp_path: Path) -> None:
     work = partial(die_once, tmp_path / "mark")
     results = dispatch(tasks(), work, split=split, lost=lost, jobs=2)
+    assert flat(results) == [2 * n for n in range(40)]
+
+
+def test_an_interrupt_that_reaches_a_worker_breaks_no_answer() -> None:
+    results = dispatch(tasks(), double_while_interrupted, split=split, lost=lost, jobs=2)
     assert flat(results) == [2 * n for n in range(40)]
 
 
