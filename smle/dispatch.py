@@ -56,9 +56,12 @@ def dispatch(
         scheduler: Address of a Dask scheduler, whose workers are used instead.
 
     Raises:
-        DispatchError: A scheduler is given, but Dask is not installed.
+        DispatchError: There is no process to work, or a scheduler is given, but Dask is not
+            installed.
         ClusterError: The scheduler or its workers cannot be reached.
     """
+    if jobs < 1:
+        raise DispatchError(f"jobs is {jobs}; give 1 or more processes")
     if scheduler is None and jobs == 1:
         yield from map(work, tasks)
         return

@@ -63,6 +63,7 @@ def evaluate(
 
     Raises:
         CorpusError: If not a single pair can be scored.
+        DispatchError: If there is no process to score them.
     """
     unusable: dict[str, str] = {}
 
@@ -103,14 +104,14 @@ def _computed(
     pairs: Sequence[Pair], rule: ScoringRule, enhance: Enhance | None, jobs: int
 ) -> Iterator[tuple[Pair, PairScores | str]]:
     # Handing out takes as long as scoring a short pair by SI-SDR, so several go at once.
-    size = 1 if jobs == 1 else max(1, min(_MOST_AT_ONCE, len(pairs) // (_TURNS * jobs)))
+    size = 1 if jobs <= 1 else max(1, min(_MOST_AT_ONCE, len(pairs) // (_TURNS * jobs)))
     tasks = [tuple(pairs[first : first + size]) for first in range(0, len(pairs), size)]
     for found in dispatch(
         tasks,
         partial(_score_all, rule, enhance),
         split=lambda task: [(pair,) for pair in task],
         lost=_lost,
-        jobs=max(1, min(jobs, len(tasks))),
+        jobs=min(jobs, max(1, len(tasks))),
     ):
         yield from found
 

@@ -34,12 +34,20 @@ class ScoringRule:
         align: Whether to remove a constant delay of each estimate.
         max_delay_s: The largest delay to look for.
         tolerance_s: By how much lengths may differ.
+
+    Raises:
+        MetricError: If there is no metric of that name.
     """
 
     metrics: tuple[str, ...]
     align: bool = False
     max_delay_s: float = 0.5
     tolerance_s: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in self.metrics:
+            if name not in METRICS:
+                raise MetricError(f"no metric {name!r}; choose from {', '.join(METRICS)}")
 
 
 @dataclass(frozen=True)

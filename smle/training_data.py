@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from smle.clusters import Clusters, Only, read_clusters
+from smle.clusters import UNKNOWN, Clusters, Only, read_clusters
 from smle.config import from_table
 from smle.corpus import Corpus, read_corpus
 from smle.dataset import MixtureDataset
@@ -134,7 +135,10 @@ class TrainingData:
         )
 
     def check_clusters(self) -> None:
-        """Raise CorpusError, before hours are spent, if a specialist has nothing to learn from."""
+        """Raise CorpusError, before hours are spent, if a specialist has nothing to learn from.
+
+        Recordings that no specialist learns from are told of in the log.
+        """
         for index, name in enumerate(self.recipe.specialists):
             try:
                 self.dataset(held_out=False, only=index)
@@ -148,6 +152,28 @@ class TrainingData:
                     f"{_HOLD_OUT_EVERY}th recording is held out, and none of them belongs to its "
                     "cluster; add recordings, or make fewer clusters"
                 ) from None
+        left_out, count = self._unclustered()
+        if left_out:
+            logging.getLogger(__name__).warning(
+                "%d of %d recordings that are grouped belong to no cluster, so no specialist "
+                "learns from them; cluster this corpus",
+                left_out,
+                count,
+            )
+
+    def _unclustered(self) -> tuple[int, int]:
+        """Count recordings of the grouped kind in no cluster, and all of them."""
+        if self.clusters.by == "snr":
+            return 0, 0
+        speech, noise = self._parts[False]
+        corpus = noise.corpus if self.clusters.by == "noise" else speech.corpus
+        labels = [
+            self.clusters.label(
+                speaker=utterance.speaker, gender=utterance.gender, noise=name, utterance=name
+            )
+            for name, utterance in zip(corpus.names, corpus.utterances, strict=True)
+        ]
+        return labels.count(UNKNOWN), len(labels)
 
 
 def _part(corpus: Corpus, held_out: bool) -> Corpus:

@@ -110,6 +110,11 @@ def test_tasks_are_taken_up_only_a_few_ahead() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
+def test_work_needs_a_process() -> None:
+    with pytest.raises(DispatchError, match="jobs is 0; give 1 or more"):
+        list(dispatch(tasks(), double, split=split, lost=lost, jobs=0))
+
+
 def test_a_scheduler_that_does_not_answer_is_said() -> None:
     pytest.importorskip("distributed")
     with pytest.raises(SmleError, match=r"no scheduler answers at 'tcp://127.0.0.1:9'"):

@@ -227,3 +227,14 @@ def test_a_report_is_whole_and_counts_what_failed(pairs: tuple[Pair, ...], tmp_p
     markdown = (tmp_path / "report" / "summary.md").read_text()
     assert "left.wav: no partner" in markdown
     assert "good beats noisy by" in markdown
+
+
+def test_a_condition_of_several_lines_stays_one_row(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    told = [replace(p, conditions={"room": f"hall|{n % 2}\nwest"}) for n, p in enumerate(pairs)]
+    run_evaluation(EvaluationPlan(Matched(tuple(told), ()), RULE), report=tmp_path / "report")
+    markdown = (tmp_path / "report" / "summary.md").read_text()
+    table = markdown.partition("by room\n\n")[2].split("\n\n")[0].splitlines()
+    assert len(table) == 4
+    assert table[2].startswith("| hall\\|0 west | 3 |")

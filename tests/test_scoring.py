@@ -8,7 +8,7 @@ import pytest
 
 from smle.audio import write
 from smle.errors import AudioError
-from smle.metrics import si_sdr_db
+from smle.metrics import MetricError, si_sdr_db
 from smle.mixing import snr_db_of
 from smle.pairs import Pair
 from smle.scoring import PairScores, ScoringRule, SystemEstimate, score_pair
@@ -198,3 +198,8 @@ def test_a_missing_reference_is_a_failure_of_the_metric_only(pair: Pair) -> None
 def test_an_unusable_clean_file_stops_the_pair(pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"gone\.wav"):
         score(pair, clean=tmp_path / "gone.wav")
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    with pytest.raises(MetricError, match="no metric 'sir'; choose from si-sdr, "):
+        ScoringRule(("si-sdr", "sir"))

@@ -709,6 +709,24 @@ def test_a_cluster_without_material_is_refused_before_training(
     assert not list((tmp_path / "run").glob("checkpoints/*"))
 
 
+def test_recordings_of_no_cluster_are_told_of(tmp_path, material, caplog):
+    for speaker in ("one", "two", "new"):
+        (tmp_path / "speech" / speaker).mkdir(parents=True)
+        for take in range(20):
+            sf.write(tmp_path / "speech" / speaker / f"{take}.wav", np.full(RATE, 0.1), RATE)
+    grouping = Clusters("speaker", ("low", "high"), {"one": 0, "two": 1})
+    write_clusters(tmp_path / "clusters.json", [grouping])
+    text = RECIPE.replace('by = "snr"\nlevels_db = [0, 10]', 'file = "clusters.json"')
+    (tmp_path / "recipe.toml").write_text(text)
+    data = TrainingData(
+        read_recipe(tmp_path / "recipe.toml"),
+        Material(tmp_path / "speech", material.noise),
+        tmp_path,
+    )
+    data.check_clusters()
+    assert "19 of 57 recordings" in caplog.text
+
+
 def test_the_loss_of_training_is_the_reported_si_sdr():
     rng = np.random.default_rng(1)
     clean = rng.standard_normal(8000).astype(np.float32)
