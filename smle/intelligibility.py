@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_WINDOW, _HOP, _N_FFT, _RATE_HZ = 410, 205, 512, 16_000
+from smle.power import power_spectrum
+
+_WINDOW, _N_FFT, _RATE_HZ = 410, 512, 16_000
 _BANDS, _LOWEST_HZ = 15, 150.0
 _SEGMENT_FRAMES, _SEGMENT_HOP = 30, 5
 # A frame this far below the loudest one is a pause, a segment that is mostly pauses says nothing.
@@ -57,9 +59,8 @@ def _normal(segments: Tensor) -> Tensor:
 def _envelopes(signal: Tensor) -> Tensor:
     """Magnitudes (rows, bands, frames) in third-octave bands."""
     window = torch.hann_window(_WINDOW, device=signal.device)
-    spectrum = torch.stft(signal, _N_FFT, _HOP, _WINDOW, window, center=False, return_complex=True)
-    power = torch.view_as_real(spectrum).square().sum(-1)
-    return (_third_octaves(signal.device) @ power + 1e-10).sqrt()
+    power = power_spectrum(signal, window, _N_FFT)  # (rows, frames, bins)
+    return (power @ _third_octaves(signal.device).T + 1e-10).sqrt().transpose(1, 2)
 
 
 def _third_octaves(device: torch.device) -> Tensor:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from smle.perceptual_loss import perceptual_loss
+from smle.power import power_of, power_spectrum, raised
 from smle.recipe import LossKind
 
 # Estimates better than this teach nothing more; without it clean examples would rule the mean.
@@ -21,6 +23,7 @@ _INTELLIGIBILITY_WEIGHT = 0.7
 _MAGNITUDE_WEIGHT = 3.0
 _COMPLEX_WEIGHT = 1.0
 _COMPRESSION = 0.3
+_FLOOR = 1e-8
 # The spectrum of a signal of unit power has about this magnitude for a window of 512.
 _UNIT_MAGNITUDE = 8.0
 # Windows beside the model's own, in samples: short ones hear onsets, long ones the harmonics.
@@ -93,7 +96,7 @@ class EnhancementLoss:
         magnitude, value = _compress(estimate_spectrum * scale[:, None, None])
         clean_magnitude, clean_value = _compress(clean_spectrum * scale[:, None, None])
         by_magnitude = (magnitude - clean_magnitude).square().mean((1, 2))
-        by_value = (value - clean_value).square().sum(-1).mean((1, 2))
+        by_value = power_of(value - clean_value).mean((1, 2))
         perceptual = self.kind == "si-sdr+spectral+perceptual"
         loss = (_SI_SDR_WEIGHT_BESIDE_PERCEPTION if perceptual else _SI_SDR_WEIGHT) * by_wave
         loss = loss + _MAGNITUDE_WEIGHT * by_magnitude + _COMPLEX_WEIGHT * by_value
@@ -128,18 +131,15 @@ def balance_penalty(weights: Tensor) -> Tensor:
 
 
 def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
-    """Compressed magnitudes (rows, bins, frames) of signals (rows, samples) of about unit power."""
+    """Compressed magnitudes (rows, frames, bins) of signals (rows, samples) of about unit power."""
     window = torch.hann_window(n_fft, device=signal.device)
-    spectrum = torch.stft(signal, n_fft, n_fft // 2, window=window, return_complex=True)
-    unit = window.square().sum().sqrt()
-    return _power(spectrum / unit) ** (_COMPRESSION / 2)
+    half = n_fft // 2
+    around = functional.pad(signal[:, None], (half, half), "reflect")[:, 0]
+    power = power_spectrum(around, window / window.square().sum().sqrt())
+    return raised(power + _FLOOR, _COMPRESSION / 2)
 
 
 def _compress(spectrum: Tensor) -> tuple[Tensor, Tensor]:
-    parts, power = torch.view_as_real(spectrum), _power(spectrum)
-    magnitude = power ** (_COMPRESSION / 2)
-    return magnitude, parts * (magnitude * torch.rsqrt(power))[..., None]
-
-
-def _power(spectrum: Tensor) -> Tensor:
-    return torch.view_as_real(spectrum).square().sum(-1) + 1e-8
+    power = power_of(spectrum) + _FLOOR
+    magnitude = raised(power, _COMPRESSION / 2)
+    return magnitude, spectrum * (magnitude * torch.rsqrt(power))

@@ -7,7 +7,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-_RATE_HZ, _N_FFT, _HOP = 16_000, 512, 256
+from smle.power import power_spectrum
+
+_RATE_HZ, _N_FFT = 16_000, 512
 _BANDS = 49
 # Speech is heard at 79 dB SPL, measured where a telephone carries it.
 _SPEECH_POWER = 10**7.9
@@ -92,13 +94,12 @@ def _long_term(power: Tensor, silent: Tensor) -> Tensor:
 def _bark_power(signal: Tensor) -> Tensor:
     """Power (rows, frames, bands) in critical bands, of speech brought to one level."""
     window = torch.hann_window(_N_FFT, device=signal.device)
-    spectrum = torch.stft(signal, _N_FFT, _HOP, window=window, center=False, return_complex=True)
-    power = torch.view_as_real(spectrum).square().sum(-1)  # (rows, bins, frames)
+    power = power_spectrum(signal, window)  # (rows, frames, bins)
     bins_hz = torch.linspace(0, _RATE_HZ / 2, _N_FFT // 2 + 1, device=signal.device)
     telephone = ((bins_hz > _TELEPHONE_HZ[0]) & (bins_hz < _TELEPHONE_HZ[1])).float()
-    level = (telephone @ power).mean(-1)[:, None, None]
+    level = (power @ telephone).mean(-1)[:, None, None]
     bands, _, _ = _critical_bands(signal.device)
-    return (bands @ (power * (_SPEECH_POWER / (level + 1e-9)))).transpose(1, 2)
+    return (power @ bands.T) * (_SPEECH_POWER / (level + 1e-9))
 
 
 @cache
