@@ -53,14 +53,13 @@ class ArrayGate:
         if self.hears_expert:
             balance, means = self._balance(features, mask, means)
             features = np.concatenate([features, balance], -1)
-        x = silu(self._input(features.transpose(1, 2, 0)))
+        x = silu(self._input(features.transpose(1, 0, 2)))
         after = np.empty_like(before)
         for index, layer in enumerate(self._layers):
-            x, latest = layer(x, before[:, index].T)
-            after[:, index] = latest.T
+            x, after[:, index] = layer(x, before[:, index])
         if self.hears_expert:
-            x = np.concatenate([x, balance.transpose(1, 2, 0)], 1)
-        return self._output(x).transpose(2, 0, 1), (after, means)
+            x = np.concatenate([x, balance.transpose(1, 0, 2)], 2)
+        return self._output(x).transpose(1, 0, 2), (after, means)
 
     def _balance(self, features: Array, mask: Array, means: Array) -> tuple[Array, Array]:
         """What the balance says (rows, frames, 5), and the new running means."""

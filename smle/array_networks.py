@@ -13,16 +13,16 @@ import numpy as np
 
 from smle.array_layers import (
     Array,
+    BandLstm,
     Gru,
     Linear,
     Lstm,
-    RangeLinear,
     Weights,
     sigmoid,
     silu,
     weights_under,
 )
-from smle.array_norm import absorb_norm, unit_variance
+from smle.array_norm import absorb_norm, deviations
 from smle.bands import BAND_GROUPS, N_BANDS
 from smle.config import NetworkConfig
 
@@ -79,13 +79,13 @@ class ArrayRecurrentNetwork:
 
     def __call__(self, features: Array, state: ArrayState) -> tuple[Array, ArrayState]:
         """Estimate the mask of more frames (see `ArrayNetwork`)."""
-        x = features.transpose(1, 2, 0)
+        x = features.swapaxes(0, 1)
         after = []
         for index, layer in enumerate(self._layers):
-            x, *kept = layer(x, *(s[:, index].T for s in state))
+            x, *kept = layer(x, *(s[:, index] for s in state))
             after.append(kept)
-        mask = sigmoid(self._output(x)).transpose(2, 0, 1)
-        return mask, tuple(np.stack(a, 0).transpose(2, 0, 1) for a in zip(*after, strict=True))
+        mask = sigmoid(self._output(x)).swapaxes(0, 1)
+        return mask, tuple(np.stack(a, 1) for a in zip(*after, strict=True))
 
 
 class ArraySubbandNetwork:
@@ -94,8 +94,8 @@ class ArraySubbandNetwork:
     def __init__(self, config: NetworkConfig, weights: Weights) -> None:
         self._config = config
         groups = range(len(BAND_GROUPS))
-        self._split = [weights[f"split.weights.{k}"].transpose(0, 2, 1) for k in groups]
-        self._split_bias = weights["split.bias"].T[..., None]
+        self._split = [weights[f"split.weights.{k}"] for k in groups]
+        self._split_bias = weights["split.bias"][:, None]
         self._merge = [weights[f"merge.weights.{k}"] for k in groups]
         merge_bias = weights["merge.bias"]
         # The last bin is repeated; most passes to begin with.
@@ -115,29 +115,28 @@ class ArraySubbandNetwork:
         x = silu(self._into_bands(features))
         after: list[Array] = []
         for index, block in enumerate(self._blocks):
-            x, kept = block(x, state[4 * index : 4 * index + 4])
-            after += kept
-        logits = self._into_bins(silu(self._channel_output(x)), len(features))
+            after += block(x, state[4 * index : 4 * index + 4])
+        logits = self._into_bins(silu(self._channel_output(x)))
         return sigmoid(logits), tuple(after)
 
     def _into_bands(self, features: Array) -> Array:
-        """(rows, frames, bins) to (frames, channels, bands * rows)."""
-        rows, frames, bins = features.shape
-        by_frame = np.ascontiguousarray(features.transpose(1, 0, 2)).reshape(-1, bins)
-        by_band = np.empty((N_BANDS, self._config.channels, frames * rows), np.float32)
+        """(rows, frames, bins) to (frames, rows, bands, channels)."""
+        rows, frames, _ = features.shape
+        by_band = np.empty((N_BANDS, frames * rows, self._config.channels), np.float32)
         first = 0
         for group, weight in zip(BAND_GROUPS, self._split, strict=True):
-            own = by_frame[:, group.bins].reshape(frames * rows, group.bands, -1)
-            np.matmul(weight, own.transpose(1, 2, 0), by_band[first : first + group.bands])
+            bins = features[:, :, group.bins].reshape(rows, frames, group.bands, -1)
+            own = bins.transpose(2, 1, 0, 3).reshape(group.bands, frames * rows, -1)
+            np.matmul(own, weight, by_band[first : first + group.bands])
             first += group.bands
-        channels = by_band.reshape(N_BANDS, -1, frames, rows).transpose(2, 1, 0, 3)
-        return np.ascontiguousarray(channels + self._split_bias).reshape(frames, -1, N_BANDS * rows)
+        by_band += self._split_bias
+        split = by_band.reshape(N_BANDS, frames, rows, -1).transpose(1, 2, 0, 3)
+        return np.ascontiguousarray(split)
 
-    def _into_bins(self, channels: Array, rows: int) -> Array:
-        """(frames, channels, bands * rows) to (rows, frames, bins); the last bin is repeated."""
-        frames = len(channels)
-        split = channels.reshape(frames, -1, N_BANDS, rows).transpose(2, 3, 0, 1)
-        by_band = split.reshape(N_BANDS, rows * frames, -1)
+    def _into_bins(self, channels: Array) -> Array:
+        """(frames, rows, bands, channels) to (rows, frames, bins); the last bin is repeated."""
+        frames, rows = channels.shape[:2]
+        by_band = channels.transpose(2, 1, 0, 3).reshape(N_BANDS, rows * frames, -1)
         logits = np.empty((rows, frames, len(self._merge_bias)), np.float32)
         first = 0
         for group, weight in zip(BAND_GROUPS, self._merge, strict=True):
@@ -150,7 +149,7 @@ class ArraySubbandNetwork:
 
 
 class _SubbandBlock:
-    """`smle.subband.SubbandBlock`; one frame of it is (channels, bands * rows)."""
+    """`smle.subband.SubbandBlock`; one frame of it is (rows, bands, channels)."""
 
     def __init__(self, own: dict[str, Array], ranges: int) -> None:
         lstms = [f"band_lstms.{k}" for k in range(ranges)]
@@ -159,25 +158,17 @@ class _SubbandBlock:
         for matrix, bias, norm in (*after_band, after_full):
             norm_weight, norm_bias = own[f"{norm}.weight"], own[f"{norm}.bias"]
             own[matrix], own[bias] = absorb_norm(own[matrix], own[bias], norm_weight, norm_bias)
-        # Each channel's bands lie beside each other here, not each band's channels.
-        order = np.arange(own["full_output.bias"].size).reshape(N_BANDS, -1).T.ravel()
-        own["full_input.weight"] = own["full_input.weight"][:, order]
-        for part in ("full_output.weight", "full_output.bias"):
-            own[part] = own[part][order]
-        self._band_lstms = Lstm(own, *lstms)
-        self._band_outputs = RangeLinear(own, *(f"band_outputs.{k}" for k in range(ranges)))
+        self._band_lstm = BandLstm(own, "band_lstms", "band_outputs", ranges)
         self._full_input = Linear(own, "full_input")
         self._full_lstm = Lstm(own, "full_lstm")
         self._full_output = Linear(own, "full_output")
 
-    def __call__(self, x: Array, state: ArrayState) -> tuple[Array, ArrayState]:
-        frames, channels, columns = x.shape
-        rows = columns // N_BANDS
-        hidden, cell = (s.transpose(2, 1, 0).reshape(channels, columns) for s in state[:2])
-        along, hidden, cell = self._band_lstms(unit_variance(x), hidden, cell)
-        x = x + self._band_outputs(along)
-        across = silu(self._full_input(unit_variance(x).reshape(frames, -1, rows)))
-        followed, *full = self._full_lstm(across, *(s.T for s in state[2:]))
-        x += self._full_output(followed + across).reshape(x.shape)
-        band = (s.reshape(channels, N_BANDS, rows).transpose(2, 1, 0) for s in (hidden, cell))
-        return x, (*band, *(s.T for s in full))
+    def __call__(self, x: Array, state: ArrayState) -> ArrayState:
+        """Change frames in place, and return the new state."""
+        band = self._band_lstm(x, *state[:2])
+        scaled = x / deviations(x)
+        across = silu(self._full_input(scaled.reshape(*x.shape[:2], -1)))
+        followed, *full = self._full_lstm(across, *state[2:])
+        across += followed
+        x += self._full_output(across).reshape(x.shape)
+        return *band, *full

@@ -10,32 +10,34 @@ Array = NDArray[np.float32]
 _FLOOR = np.float32(1e-5)
 
 
-def unit_variance(x: Array) -> Array:
-    """Scale features to a variance of one; what a norm does beyond that, `absorb_norm` does.
+def deviations(x: Array) -> Array:
+    """What a norm divides features by; what it does beyond that, `absorb_norm` does.
 
     Args:
-        x: (frames, features, rows).
+        x: (..., features).
 
     Returns:
-        The same, divided by the deviation of each row's features about their mean, which stays in.
+        The deviation of the features about their mean (..., 1).
 
-    >>> unit_variance(np.array([[[1.0], [5.0]]], np.float32)).ravel().round(3)
-    array([0.5, 2.5], dtype=float32)
+    >>> deviations(np.array([1.0, 5.0], np.float32)).round(3)
+    array([2.], dtype=float32)
     """
-    share = np.float32(1 / x.shape[1])
-    mean = x.sum(1, keepdims=True) * share
-    variance = np.square(x).sum(1, keepdims=True) * share
-    variance -= np.square(mean)
+    features = x.shape[-1]
+    flat = x.reshape(-1, features)
+    # A product with equal weights is a mean, and several times as quick as a sum over a last axis.
+    weights = np.full((features, 1), 1 / features, np.float32)
+    variance: Array = np.square(flat) @ weights
+    variance -= np.square(flat @ weights)
     np.maximum(variance, 0, out=variance)  # rounding may leave less
     variance += _FLOOR
-    scaled: Array = x * (1 / np.sqrt(variance))
-    return scaled
+    np.sqrt(variance, out=variance)
+    return variance.reshape(*x.shape[:-1], 1)
 
 
 def absorb_norm(
     matrix: Array, bias: Array, norm_weight: Array, norm_bias: Array
 ) -> tuple[Array, Array]:
-    """Matrix and bias that make of `unit_variance` what the given ones make of a layer norm.
+    """Matrix and bias that make of features over `deviations` what these make of a layer norm.
 
     Args:
         matrix: (outputs, inputs), where inputs are one or more times the norm's features.
