@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from smle.array_layers import Array, Gru, Linear, Weights, silu
+from smle.array_layers import Array, Linear, Weights, silu
+from smle.array_recurrent import Gru
 from smle.array_spectral import ArrayRunningMean, relative_power
 from smle.config import GateConfig, SpectralConfig
 from smle.gate_balance import BALANCE_S, POWER_FLOOR

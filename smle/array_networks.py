@@ -2,7 +2,7 @@
 
 For networks this small, importing torch takes as long as enhancing minutes of audio, and one frame
 of a live stream costs more in calls into torch than in arithmetic. NumPy is quick to import and to
-call, and computes frames by the hundred as fast as torch does, save for a single long signal.
+call, and computes frames by the hundred as fast as torch does.
 """
 
 from __future__ import annotations
@@ -11,18 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from smle.array_layers import (
-    Array,
-    BandLstm,
-    Gru,
-    Linear,
-    Lstm,
-    Weights,
-    sigmoid,
-    silu,
-    weights_under,
-)
+from smle.array_layers import Array, Linear, Weights, sigmoid, silu, weights_under
 from smle.array_norm import absorb_norm, deviations
+from smle.array_recurrent import BandLstm, Gru, Lstm
 from smle.bands import BAND_GROUPS, N_BANDS
 from smle.config import NetworkConfig
 

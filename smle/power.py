@@ -1,8 +1,8 @@
 """Power of spectra for losses, with gradients that cost a fraction of what autograd makes of them.
 
 Autograd sums real and imaginary squares in a reduction over two values, raises every power a
-second time, and sends a real signal's gradient through a complex transform of full length: half of
-the time of an update of a small network. Each function here knows its derivative.
+second time, and sends a real signal's gradient through a complex transform of full length: that was
+a third of the time of an update of a small network.
 """
 
 from __future__ import annotations
@@ -12,10 +12,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 
 def power_of(spectrum: Tensor) -> Tensor:
     """Square the magnitude of complex values.
+
+    Args:
+        spectrum: Complex, of any shape.
+
+    Returns:
+        Real, of the same shape.
 
     >>> power_of(torch.tensor([3.0 + 4.0j]))
     tensor([25.])
@@ -28,7 +35,7 @@ def power_spectrum(signal: Tensor, window: Tensor, n_fft: int | None = None) -> 
 
     Args:
         signal: (rows, samples), as many as the window has at least.
-        window: (samples), an even number of them.
+        window: (samples), an even number of them; no gradient reaches it.
         n_fft: Even size of the transform, by default that of the window, which zeros follow.
 
     Returns:
@@ -43,12 +50,19 @@ def power_spectrum(signal: Tensor, window: Tensor, n_fft: int | None = None) -> 
 
 
 def raised(power: Tensor, exponent: float) -> Tensor:
-    """Raise positive values to an exponent.
+    """Raise positive values to an exponent, by functions that cost less than a power does.
+
+    Args:
+        power: Of any shape; more than 0, where a gradient is wanted.
+        exponent: Any number.
+
+    Returns:
+        Of the same shape.
 
     >>> raised(torch.tensor([16.0]), 0.5)
     tensor([4.])
     """
-    return cast("Tensor", _Raised.apply(power, exponent))  # type: ignore[no-untyped-call]
+    return torch.exp(exponent * torch.log(power))
 
 
 def _squares(spectrum: Tensor) -> Tensor:
@@ -78,6 +92,7 @@ class _PowerSpectrum(Function):
         return _squares(spectrum)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         spectrum, window = ctx.saved_tensors
         # The inverse transform counts every bin but the outer two twice, as the factor 2 of a
@@ -92,18 +107,3 @@ class _PowerSpectrum(Function):
         by_sample[:, : covered - hop] = frames[..., :hop].reshape(rows, -1)
         by_sample[:, hop:covered] += frames[..., hop:].reshape(rows, -1)
         return by_sample, None, None
-
-
-class _Raised(Function):
-    @staticmethod
-    def forward(ctx: Any, power: Tensor, exponent: float) -> Tensor:
-        # Two functions that processors know how to do by the eight, where a power is slower.
-        result = torch.log(power).mul_(exponent).exp_()
-        ctx.save_for_backward(power, result)
-        ctx.exponent = exponent
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        power, result = ctx.saved_tensors
-        return (gradients[0] * result).mul_(ctx.exponent).div_(power), None

@@ -49,6 +49,25 @@ def test_rows_do_not_hear_each_other(network):
         np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
 
 
+@KINDS
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_call_leaves_what_it_was_given_and_keeps_the_state_alone(network, rows):
+    """Not the memory of all frames, of which the state is the last."""
+    expert = arrays(mixture(network)).experts[0]
+    features = np.random.default_rng(0).standard_normal((rows, 50, 257)).astype(np.float32)
+    _, state = expert(features, expert.start(rows))
+    given = features.copy(), [array.copy() for array in state]
+    first, after = expert(features, state)
+    second, _ = expert(features, state)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(features, given[0])
+    for array, before in zip(state, given[1], strict=True):
+        np.testing.assert_array_equal(array, before)
+    for array in after:
+        memory = array if array.base is None else array.base
+        assert memory.nbytes == array.nbytes
+
+
 @pytest.mark.parametrize("hears_expert", [False, True])
 @pytest.mark.parametrize("compression", [0.0, 0.3])
 def test_a_gate_says_in_pieces_what_the_trained_one_says_at_once(hears_expert, compression):

@@ -736,6 +736,38 @@ def test_the_loss_of_training_is_the_reported_si_sdr():
     assert -float(loss) == pytest.approx(si_sdr_db(estimate, clean, zero_mean=False), abs=0.05)
 
 
+def test_the_spectral_terms_are_those_of_torchs_own_transform_and_powers():
+    generator = torch.Generator().manual_seed(0)
+    clean, noise = torch.randn(2, 2, 4000, generator=generator)
+
+    def transform(signal, n_fft):
+        window = torch.hann_window(n_fft)
+        return torch.stft(signal, n_fft, n_fft // 2, window=window, return_complex=True).mT
+
+    def distance(one, other, measure):
+        return (measure(one) - measure(other)).abs().square().mean((1, 2))
+
+    def magnitude(spectrum):
+        return (spectrum.abs().square() + 1e-8) ** 0.15
+
+    def value(spectrum):
+        return torch.polar(magnitude(spectrum), spectrum.angle())
+
+    estimate, level = clean + 0.5 * noise, torch.tensor([1.0, 2.0])
+    spectra = transform(estimate, 512), transform(clean, 512)
+    whole, by_wave = (
+        EnhancementLoss(kind)(estimate, clean, *spectra, level)
+        for kind in ("si-sdr+spectral", "si-sdr")
+    )
+    one, other = (s / (8 * level[:, None, None]) for s in spectra)
+    expected = 0.01 * by_wave + 3 * distance(one, other, magnitude) + distance(one, other, value)
+    for n_fft in (128, 1024):
+        unit = torch.hann_window(n_fft).square().sum().sqrt() * level[:, None, None]
+        one, other = (transform(signal, n_fft) / unit for signal in (estimate, clean))
+        expected += 3 * distance(one, other, magnitude)
+    torch.testing.assert_close(whole, expected)
+
+
 def test_noise_left_in_a_pause_costs_though_si_sdr_does_not_hear_it():
     loss = EnhancementLoss("si-sdr+spectral")
     clean = torch.zeros(1, 4000)
