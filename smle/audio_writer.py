@@ -147,6 +147,21 @@ class AudioWriter:
         if self._stream.error is not None:
             raise self._failed(self._stream.error)
 
+    def kept(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What a file of this encoding would hold of samples: limited and rounded as in `write`.
+
+        Args:
+            block: Shape (channels, time).
+
+        Returns:
+            The same shape; codecs lose more than this tells.
+        """
+        bits = _INTEGER_BITS.get(self.subtype)
+        if self.subtype in ("FLOAT", "DOUBLE"):
+            return block
+        limited = np.clip(block, -1.0, 1.0)
+        return limited if bits is None else (_steps(limited, bits) / 2 ** (bits - 1)).astype("f4")
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -253,9 +268,13 @@ def _quantised(samples: NDArray[np.float32], bits: int | None) -> NDArray[np.gen
     """Round to integers by the scale files are read with: libsndfile's own would lose 1 LSB."""
     if bits is None:
         return samples
-    full_scale = 2.0 ** (bits - 1)
-    numbers = np.rint(samples * np.float64(full_scale))
-    np.clip(numbers, -full_scale, full_scale - 1, out=numbers)
+    numbers = _steps(samples, bits)
     if bits <= 16:
         return numbers.astype(np.int16) << (16 - bits)
     return numbers.astype(np.int64).astype(np.int32) << (32 - bits)
+
+
+def _steps(samples: NDArray[np.float32], bits: int) -> NDArray[np.float64]:
+    full_scale = 2.0 ** (bits - 1)
+    numbers = np.rint(samples * np.float64(full_scale))
+    return np.clip(numbers, -full_scale, full_scale - 1, out=numbers)

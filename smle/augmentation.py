@@ -14,6 +14,10 @@ Signal = NDArray[np.float32]
 _EQUALISER_BANDS = 7
 _FADE_S = 0.005
 _QUIET_DB = 35.0
+_RESPONSE_POINTS = 1025
+_RESAMPLER_BEGINS = 0.8
+_RESAMPLER_EDGE_HZ = (30.0, 600.0)
+_RESAMPLER_REST_DB = (30.0, 120.0)
 _PASSING_MOMENT_S = (0.1, 1.5)
 _PASSING_GAP_S = (0.2, 3.0)
 _PASSING_BELOW_DB = (10.0, 60.0)
@@ -51,6 +55,25 @@ def band_limit(signal: Signal, cutoff_hz: float, *, sample_rate: int) -> Signal:
     frequencies = np.linspace(0, sample_rate / 2, 513)
     gains = np.clip((cutoff_hz * 1.04 - frequencies) / (0.08 * cutoff_hz), 0, 1)
     return filter_response(signal, np.sin(gains * np.pi / 2).astype(np.float32))
+
+
+def resample_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
+    """Draw the response of a resampler that came before: an edge just below half the sample rate.
+
+    Args:
+        rng: Draws where the edge begins (from 0.8 of half the sample rate on), how wide it is (30
+            to 600 Hz) and how much is left behind it (-30 to -120 dB).
+        sample_rate: Samples per second.
+
+    Returns:
+        Linear gains at equally spaced frequencies up to half the sample rate.
+    """
+    frequencies = np.linspace(0, sample_rate / 2, _RESPONSE_POINTS)
+    edge_hz = float(np.exp(rng.uniform(*np.log(_RESAMPLER_EDGE_HZ))))
+    begin_hz = rng.uniform(_RESAMPLER_BEGINS, 1.0) * sample_rate / 2
+    rest = 10 ** (-rng.uniform(*_RESAMPLER_REST_DB) / 20)
+    fallen = np.clip((frequencies - begin_hz) / edge_hz, 0, 1)
+    return np.maximum(np.cos(fallen * np.pi / 2), rest).astype(np.float32)
 
 
 def change_speed(signal: Signal, factor: float, *, length: int) -> Signal:

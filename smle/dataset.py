@@ -22,6 +22,7 @@ Signal = NDArray[np.float32]
 
 _LENGTH_MULTIPLE = 256
 _TRIES = 5
+_RESAMPLED_NOISE_ALONE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,13 @@ class MixtureDataset:
         index = self._speech.index(rng)
         heard, clean = self._draw_speech(rng, index)
         noise, noise_index = self._draw_noise(rng, index)
+        # Drawn only where asked for: recipes without it keep the mixtures that they had.
+        if config.resampled and rng.random() < config.resampled:
+            response = augmentation.resample_response(rng, sample_rate=self.sample_rate)
+            noise = augmentation.filter_response(noise, response)
+            if rng.random() >= _RESAMPLED_NOISE_ALONE:
+                heard = augmentation.filter_response(heard, response)
+                clean = augmentation.filter_response(clean, response)
         snr_db = float(rng.uniform(*self._snr_db))
         which = rng.random()
         if which < config.noise_only or active_power(heard, sample_rate=self.sample_rate) < 1e-12:
@@ -161,7 +169,7 @@ class MixtureDataset:
             power = mean_power(second)
             if power > 0 and self._alike(recorded, second_index):
                 noise = noise + second * np.float32(gain * math.sqrt(mean_power(noise) / power))
-        # Drawn only where asked for: recipes without it keep the mixtures that they had.
+        # As above, only where asked for.
         if config.passing and rng.random() < config.passing:
             noise = augmentation.pass_by(noise, rng, sample_rate=self.sample_rate)
         if rng.random() < config.equalise:

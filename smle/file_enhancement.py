@@ -225,9 +225,12 @@ def _writer(job: Job, info: AudioInfo, beside: _Beside, options: FileOptions) ->
         job.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AudioError(f"{shown(job.output)}: cannot be written ({error.strerror})") from error
-    target = target_for(
-        info.format, info.subtype, wanted=options.format, wanted_subtype=options.subtype
-    )
+    try:
+        target = target_for(
+            info.format, info.subtype, wanted=options.format, wanted_subtype=options.subtype
+        )
+    except AudioError as error:
+        raise AudioError(f"{shown(job.output)}: {error}") from None
     return AudioWriter(
         job.output,
         info.sample_rate,
@@ -249,7 +252,8 @@ def _take(
             f"{shown(writer.path)}: the estimate is not finite; lower the input's level"
         )
     meter.add(noisy, estimate)
-    writer.write(noisy - estimate if options.residual else estimate)
+    # Of the estimate as a file holds it, so that both add up to the input.
+    writer.write(noisy - writer.kept(estimate) if options.residual else estimate)
 
 
 def _report(

@@ -19,6 +19,7 @@ from smle.part_files import part_path
 from smle.paths import shown
 
 SCHEMA = "smle.enhance/1"
+_HEAD_CHARACTERS = 200
 Status = Literal["done", "kept", "failed"]
 
 
@@ -75,6 +76,18 @@ def report_of(record: Mapping[str, Any]) -> FileReport:
     known = {item.name for item in fields(FileReport)}
     told = {"input": "", "output": "", "status": "done", **record}
     return FileReport(**{name: value for name, value in told.items() if name in known})
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a report of an earlier batch, which a batch that goes on may replace."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = file.read(_HEAD_CHARACTERS)
+    except OSError:  # whoever writes the report will say why not
+        return False
+    return f'"schema": "{SCHEMA.partition("/")[0]}/' in head or head.startswith(
+        _csv_line(_COLUMNS[:3]).strip()
+    )
 
 
 class ReportFile:

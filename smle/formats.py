@@ -128,7 +128,7 @@ def target_for(
     if wanted_subtype is not None:
         wanted_subtype = wanted_subtype.upper()
         if not sf.check_format(chosen, wanted_subtype):
-            known = ", ".join(sf.available_subtypes(chosen))
+            known = ", ".join(s for s in sf.available_subtypes(chosen) if s in keeps_length)
             raise AudioError(f"{chosen} has no subtype {wanted_subtype}: choose one of {known}")
         if wanted_subtype not in keeps_length:
             raise AudioError(

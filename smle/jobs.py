@@ -50,9 +50,11 @@ def plan_file(noisy: Path, out: Path, *, format: str = "same", suffix: str = "")
         suffix: Put behind the name's stem, where `out` is a folder.
 
     Raises:
-        AudioError: The output would be the input.
+        AudioError: The output would be the input, or stands and is neither folder nor sound.
     """
     if takes_names(out):
+        if out.exists() and not out.is_dir():
+            raise AudioError(f"{shown(out)}: is no folder and no audio file; give another output")
         out = out / _renamed(Path(noisy.name), format, suffix)
     if out.exists() and noisy.exists() and out.samefile(noisy):
         raise AudioError(f"{shown(out)}: is the input itself; give another output, or a suffix")
@@ -87,12 +89,12 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
     here, there = _real(noisy), _real(out)
     if here == there and not suffix:
         raise AudioError(f"{shown(out)}: is the input folder; give another one, or a suffix")
-    inside = there != here and _below(here, there)
+    apart = there != here and not _below(there, here)
     closed: list[OSError] = []
     files = [
         path.relative_to(noisy)
         for path in find_files(noisy, closed.append)
-        if not (inside and _below(there, _real(path)))
+        if not (apart and _below(there, _real(path)))  # by whatever link they are reached
     ]
     messages = tuple(map(unlisted, closed))
     names = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]

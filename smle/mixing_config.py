@@ -30,6 +30,8 @@ class MixingConfig:
         clip_db: How far below its peak.
         band_limit: Noisy and clean low-passed alike.
         band_limits_hz: Cut-offs to choose from.
+        resampled: A steep edge between 0.8 and 1 of half the sample rate, as resamplers leave it;
+            in every third of such mixtures in the noise alone.
         second_noise: Another noise added to the first.
         second_noise_db: Its power relative to the first.
         passing: The noise heard in moments, as a sneeze or a car is, and far away between them.
@@ -56,6 +58,7 @@ class MixingConfig:
     clip_db: tuple[float, float] = (1.0, 12.0)
     band_limit: float = 0.15
     band_limits_hz: tuple[float, ...] = (3400.0, 4000.0, 5500.0, 7000.0)
+    resampled: float = 0.0
     second_noise: float = 0.25
     second_noise_db: tuple[float, float] = (-12.0, 6.0)
     passing: float = 0.0
@@ -114,6 +117,7 @@ _PROBABILITIES = (
     "room",
     "clip",
     "band_limit",
+    "resampled",
     "second_noise",
     "passing",
     "babble",

@@ -43,8 +43,10 @@ def find_files(
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        # Sorted, so that of two links to one folder the same one is followed every time.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        # Links last, so that a folder keeps its own name; sorted, so that of two links to one
+        # folder the same one is followed every time.
+        visible = (name for name in folders if not name.startswith("."))
+        folders[:] = sorted(visible, key=lambda name: (Path(parent, name).is_symlink(), name))
         paths = (Path(parent, name) for name in names if not name.startswith("."))
         found.extend(path for path in paths if _may_be_read(path))
     return sorted(found)

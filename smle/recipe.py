@@ -46,6 +46,7 @@ class StageConfig:
         average: Decay of the running average of weights that is kept, 0 for the last weights.
         validate_every_steps: Steps between scores on fixed mixtures of training material.
         patience_steps: Steps without a better score after which the stage ends; 0 for never.
+        snr_db: Signal-to-noise ratio of the stage's mixtures, if it is not that of `[mixing]`.
     """
 
     steps: int = 1000
@@ -56,6 +57,7 @@ class StageConfig:
     average: float = 0.99
     validate_every_steps: int = 250
     patience_steps: int = 0
+    snr_db: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         within("steps", self.steps, 0, _MAX_STEPS)
@@ -65,6 +67,9 @@ class StageConfig:
         within("average", self.average, 0, 0.999_999)
         within("validate_every_steps", self.validate_every_steps, 1, _MAX_STEPS)
         within("patience_steps", self.patience_steps, 0, _MAX_STEPS)
+        if self.snr_db is not None:
+            within("snr_db", self.snr_db[0], -100, self.snr_db[1])
+            within("snr_db", self.snr_db[1], self.snr_db[0], 100)
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,9 @@ class _Trainer:
         wait_for_all()
 
     def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
-        training, validation = (self.data.dataset(held_out=h) for h in (False, True))
+        training, validation = (
+            self.data.dataset(held_out=h, snr_db=config.snr_db) for h in (False, True)
+        )
         size, spectra, mixture = config.batch_size, self.spectra, self.mixture
         if stage == "generalist":
             generalist = mixture.generalist
@@ -226,7 +228,7 @@ class _Trainer:
         if stage == "polish":
             return self._polish(training, validation, size)
         indices = range(len(mixture.specialists))
-        return [partial(self._specialist, index, size) for index in indices]
+        return [partial(self._specialist, index, config) for index in indices]
 
     def _polish(
         self, training: MixtureDataset, validation: MixtureDataset, size: int
@@ -250,7 +252,7 @@ class _Trainer:
             )
         return objectives
 
-    def _specialist(self, index: int, batch_size: int) -> Objective:
+    def _specialist(self, index: int, config: StageConfig) -> Objective:
         specialist = self.mixture.experts[index]
         start = self.config.specialists_start
         if start == "generalist" and self.mixture.generalist is not None:
@@ -258,14 +260,11 @@ class _Trainer:
         elif start == "trunk":
             remedy = 'train the generalist first, or write specialists_start = "generalist"'
             specialist.load_state_dict(read_weights(trunk_path(self.folder, "generalist"), remedy))
-        return network_objective(
-            f"specialist-{index}",
-            specialist,
-            self.data.dataset(held_out=False, only=index),
-            self.data.dataset(held_out=True, only=index),
-            batch_size,
-            self.spectra,
+        training, validation = (
+            self.data.dataset(held_out=h, only=index, snr_db=config.snr_db) for h in (False, True)
         )
+        size, name = config.batch_size, f"specialist-{index}"
+        return network_objective(name, specialist, training, validation, size, self.spectra)
 
 
 def _check_claim(run: Path, text: str, *, resume: bool) -> None:

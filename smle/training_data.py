@@ -121,14 +121,27 @@ class TrainingData:
         )
         self._rooms = Rooms(rooms, sample_rate=rate) if rooms else None
 
-    def dataset(self, *, held_out: bool, only: int | None = None) -> MixtureDataset:
-        """Mixtures of one cluster, or of all; validation never shares a recording with training."""
+    def dataset(
+        self,
+        *,
+        held_out: bool,
+        only: int | None = None,
+        snr_db: tuple[float, float] | None = None,
+    ) -> MixtureDataset:
+        """Mixtures of one cluster, or of all; validation never shares a recording with training.
+
+        Args:
+            held_out: Whether they are for validation.
+            only: Position of the cluster.
+            snr_db: Their signal-to-noise ratio, if it is not that of the recipe's mixtures.
+        """
         speech, noise = self._parts[held_out]
+        config = self.config if snr_db is None else replace(self.config, snr_db=snr_db)
         return MixtureDataset(
             speech,
             noise,
             self._rooms,
-            self.config,
+            config,
             self.recipe.training.seed,
             only=Only() if only is None else self.clusters.only(only),
             clusters=self.clusters,

@@ -46,7 +46,7 @@ def run_and_show(
     """
     from smle.batch import run_batch
     from smle.errors import AudioError
-    from smle.file_report import ReportFile
+    from smle.file_report import ReportFile, is_report
     from smle.paths import shown
     from smle_cli.closing_table import Closing
     from smle_cli.consoles import message_console
@@ -57,7 +57,7 @@ def run_and_show(
     table = Closing()
     seconds = _seconds(plan.jobs[0]) if len(plan.jobs) == 1 else None
     bar = BatchProgress(None if quiet else console, len(plan.jobs), seconds)
-    overwrite = options.files.overwrite or options.resume
+    overwrite = options.files.overwrite or bool(options.resume and report and is_report(report))
     told = ReportFile(report, _facts(options), overwrite=overwrite) if report else None
     if one_file and not options.resume and not options.scheduler:
         work = _alone(plan.jobs[0], options, bar.heard)

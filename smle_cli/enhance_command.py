@@ -131,6 +131,7 @@ def enhance(
         raise click.UsageError(f"--suffix is for names in a folder; {out} is a whole name")
     if named and format != "same" and _container(format) != _container(format_of(out)):
         raise click.UsageError(f"--format {format} contradicts {out}; leave out one of them")
+    _check_encoding(format, subtype)
     from smle_cli.consoles import show_log
 
     show_log(quiet=quiet, verbose=verbose)
@@ -172,11 +173,11 @@ def enhance(
         click.echo(f"smle: {reason}", err=True)
     digest = model_digest(model)
     if dry_run:
-        _print_plan(plan, options, folder, digest, copy_others=copy_others)
+        _print_plan(plan, options, noisy, folder, digest, copy_others=copy_others)
         return
     lost = len(plan.unlisted)
     if copy_others:
-        lost += _copy_others(plan, noisy, folder, force=force, resume=resume)
+        lost += _copy_others(plan, noisy, folder, options)
     elif plan.others and not quiet:
         click.echo(f"{len(plan.others)} files are no audio and are left (--copy-others)", err=True)
     from smle_cli.batch_run import run_and_show
@@ -226,8 +227,27 @@ def _jobs_for(plan: Plan) -> int:
     return 1
 
 
+def _check_encoding(format: str, subtype: str | None) -> None:
+    """Refuse, before anything is enhanced, what no file can be written in."""
+    from smle.errors import AudioError
+    from smle.formats import format_names, target_for
+
+    if subtype is None:
+        return
+    # With "same" it depends on each file; that one format takes it is all that can be asked.
+    reasons = []
+    for wanted in format_names() if format == "same" else (format,):
+        try:
+            target_for("WAV", "PCM_16", wanted=wanted, wanted_subtype=subtype)
+        except AudioError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise click.UsageError(f"--subtype {subtype}: {reasons[0]}")
+
+
 def _print_plan(
-    plan: Plan, options: BatchOptions, folder: Path, digest: str, *, copy_others: bool
+    plan: Plan, options: BatchOptions, noisy: Path, folder: Path, digest: str, *, copy_others: bool
 ) -> None:
     from smle.batch import dry_run
     from smle.paths import shown
@@ -235,20 +255,32 @@ def _print_plan(
     for job, action in dry_run(plan, options, out=folder, model_digest=digest):
         click.echo(f"{action}\t{shown(job.input)}\t{shown(job.output)}")
     for other in plan.others:
-        click.echo(f"{'copy' if copy_others else 'leave'}\t{shown(other)}\t")
+        copied = _copy_action(other, noisy, folder, options) if copy_others else "leave"
+        output = shown(folder / other) if copied == "copy" else ""
+        click.echo(f"{copied}\t{shown(other)}\t{output}")
 
 
-def _copy_others(plan: Plan, noisy: Path, folder: Path, *, force: bool, resume: bool) -> int:
+def _copy_action(other: Path, noisy: Path, folder: Path, options: BatchOptions) -> str:
+    """What becomes of a file that is no audio: leave, keep, refuse or copy."""
+    if noisy.resolve() == folder.resolve():
+        return "leave"
+    if options.resume and _is_copy(noisy / other, folder / other):
+        return "keep"
+    stands = (folder / other).exists() and not options.files.overwrite
+    return "refuse" if stands else "copy"
+
+
+def _copy_others(plan: Plan, noisy: Path, folder: Path, options: BatchOptions) -> int:
     """Copy the files that are no audio; returns how many could not be."""
     from smle.copying import copy_whole
     from smle.errors import AudioError
 
     lost = 0
-    for other in plan.others if noisy.resolve() != folder.resolve() else ():
-        if resume and _is_copy(noisy / other, folder / other):
+    for other in plan.others:
+        if _copy_action(other, noisy, folder, options) in ("leave", "keep"):
             continue
         try:
-            copy_whole(noisy / other, folder / other, overwrite=force)
+            copy_whole(noisy / other, folder / other, overwrite=options.files.overwrite)
         except AudioError as error:
             click.echo(f"smle: {error}", err=True)
             lost += 1

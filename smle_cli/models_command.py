@@ -33,11 +33,18 @@ def models(names: tuple[str, ...], *, as_json: bool) -> None:
 
 def _facts(folder: Path) -> dict[str, Any]:
     from smle.complexity import complexity
+    from smle.errors import ModelError
     from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
     from smle.recipe import read_recipe
 
     recipe = read_recipe(folder / RECIPE_NAME)
-    scores = folder / "scores.json"
+    path = folder / "scores.json"
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError as error:
+        raise ModelError(
+            f"{path} is no JSON ({error}); score the model anew, or remove it"
+        ) from None
     return {
         "summary": recipe.summary,
         "folder": str(folder),
@@ -46,7 +53,7 @@ def _facts(folder: Path) -> dict[str, Any]:
         "latency_ms": 1000 * recipe.spectral.window_s,
         "file_bytes": (folder / WEIGHTS_NAME).stat().st_size,
         **asdict(complexity(recipe)),
-        "scores": json.loads(scores.read_text(encoding="utf-8")) if scores.is_file() else None,
+        "scores": scores,
     }
 
 
@@ -63,7 +70,7 @@ def _print_table(facts: dict[str, dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model")
+    table.add_column("model", overflow="fold")
     for name in ("size", "active", "stored", "MMAC/s", "latency", "SI-SDRi"):
         table.add_column(name, justify="right")
     table.add_column("experts", overflow="fold")

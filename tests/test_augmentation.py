@@ -48,6 +48,17 @@ def test_band_limit_keeps_below_and_removes_above(cutoff_hz: float) -> None:
     assert level(removed) < 0.003 * level(above)
 
 
+def test_a_resampler_passes_what_lies_below_its_edge_and_little_above() -> None:
+    for seed in range(40):
+        response = augmentation.resample_response(np.random.default_rng(seed), sample_rate=RATE)
+        frequencies = np.linspace(0, RATE / 2, len(response))
+        assert (response[frequencies < 0.8 * RATE / 2] == 1).all()
+        assert (np.diff(response) <= 0).all()
+        begins = frequencies[response == 1].max()
+        beyond = response[frequencies > begins + 650]
+        assert (beyond <= 10 ** (-30 / 20) + 1e-6).all()
+
+
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_speed_scales_pitch(factor: float) -> None:
     faster = augmentation.change_speed(tone(1000, 1.2), factor, length=RATE)

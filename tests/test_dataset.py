@@ -36,7 +36,14 @@ PLAIN = MixingConfig(
     clean_only=0.0,
 )
 EVERYTHING = replace(
-    MixingConfig(), segment_s=0.5, room=0.7, speed=0.7, clip=0.5, babble=0.3, passing=0.3
+    MixingConfig(),
+    segment_s=0.5,
+    room=0.7,
+    speed=0.7,
+    clip=0.5,
+    babble=0.3,
+    passing=0.3,
+    resampled=0.5,
 )
 
 
@@ -94,6 +101,18 @@ def test_stated_snr_is_that_of_the_signals(material: Material, passing: float) -
         assert snr_db_of(clean.numpy(), (noisy - clean).numpy()) == pytest.approx(
             float(snr_db), abs=0.01
         )
+
+
+def test_what_was_resampled_has_little_left_below_half_the_rate(material: Material) -> None:
+    def top_share(resampled: float) -> np.ndarray:
+        """Power of the noise above 7.9 kHz over its mean, by mixture."""
+        config = replace(PLAIN, resampled=resampled)
+        batch = MixtureDataset(*material[:2], None, config, 0).batch(0, 64)
+        power = np.abs(np.fft.rfft((batch.noisy - batch.clean).numpy())) ** 2
+        return power[:, round(7900 / 8000 * power.shape[1]) :].mean(1) / power.mean(1)
+
+    assert (top_share(0.0) > 0.3).all()
+    assert np.median(top_share(1.0)) < 0.01
 
 
 def test_passing_noise_is_loud_in_moments(material: Material) -> None:

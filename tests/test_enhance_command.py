@@ -186,7 +186,7 @@ def test_when_every_file_fails_nothing_could_be_done(
         (("noisy", "out", "--atten-lim", "-3"), 2, "atten-lim"),
         (("noisy", "out", "--report", "r.xml"), 1, "ends in .json, .jsonl or .csv"),
         (("noisy/a.wav", "out.mp3", "--subtype", "PCM_24"), 1, "MP3 has no subtype PCM_24"),
-        (("noisy/a.wav", "out.wav", "--subtype", "IMA_ADPCM"), 1, "change the length"),
+        (("noisy/a.wav", "out.wav", "--subtype", "IMA_ADPCM"), 2, "change the length"),
         (("noisy", "out", "--model", "nomodel"), 1, "no model 'nomodel'"),
     ],
 )

@@ -438,6 +438,17 @@ def test_what_is_held_out_is_never_trained_on(tmp_path, material):
         assert len(trained | held_out) == len(list(folder.iterdir()))
 
 
+def test_a_stage_may_have_mixtures_of_its_own_noise_level(tmp_path, material):
+    recipe = tmp_path / "toy.toml"
+    recipe.write_text(RECIPE)
+    data = TrainingData(read_recipe(recipe), material, tmp_path)
+    for held_out in (False, True):
+        batch = data.dataset(held_out=held_out, snr_db=(30.0, 31.0)).batch(0, 16)
+        stated = batch.snr_db[batch.snr_db.isfinite()]
+        assert len(stated)
+        assert ((stated >= 30) & (stated <= 31)).all()
+
+
 def test_training_lowers_the_loss(tmp_path, material):
     text = RECIPE.replace("steps = 12\n", "steps = 80\nlearning_rate = 1e-2\n")
     losses: list[float] = []
@@ -574,6 +585,8 @@ def test_a_start_of_other_shapes_is_refused(tmp_path, material):
         ("steps = 12", "steps = 12\naverage = 1", "average is 1"),
         ("steps = 12", "steps = 12\nlearning_rate = -1.0", "learning_rate is -1"),
         ("steps = 12\nbatch_size = 4", "steps = 12\nbatch_size = 0", "batch_size is 0"),
+        ("steps = 12", "steps = 12\nsnr_db = [9, 3]", "generalist.snr_db is 9.0"),
+        ("steps = 12", "steps = 12\nsnr_db = [9, 300]", "generalist.snr_db is 300.0"),
         ("validate_every_steps = 4", "validate_every_steps = 0", "validate_every_steps is 0"),
         ("[training.gate]", "[training]\nseed = -1\n[training.gate]", "training.seed is -1"),
         ("[training.gate]", "[training]\nclip_norm = 0\n[training.gate]", "clip_norm is 0"),
