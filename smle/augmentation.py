@@ -18,6 +18,9 @@ _RESPONSE_POINTS = 1025
 _RESAMPLER_BEGINS = 0.8
 _RESAMPLER_EDGE_HZ = (30.0, 600.0)
 _RESAMPLER_REST_DB = (30.0, 120.0)
+_LOW_CUT_HZ = (60.0, 450.0)
+_LOW_CUT_EDGE_HZ = (20.0, 200.0)
+_LOW_CUT_REST_DB = (20.0, 80.0)
 _PASSING_MOMENT_S = (0.1, 1.5)
 _PASSING_GAP_S = (0.2, 3.0)
 _PASSING_BELOW_DB = (10.0, 60.0)
@@ -73,6 +76,25 @@ def resample_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
     begin_hz = rng.uniform(_RESAMPLER_BEGINS, 1.0) * sample_rate / 2
     rest = 10 ** (-rng.uniform(*_RESAMPLER_REST_DB) / 20)
     fallen = np.clip((frequencies - begin_hz) / edge_hz, 0, 1)
+    return np.maximum(np.cos(fallen * np.pi / 2), rest).astype(np.float32)
+
+
+def low_cut_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
+    """Draw the response of a low cut, as of a telephone or a microphone's switch.
+
+    Args:
+        rng: Draws from where on all passes (60 to 450 Hz), how wide the edge below is (20 to 200
+            Hz) and how much is left below that (-20 to -80 dB).
+        sample_rate: Samples per second.
+
+    Returns:
+        Linear gains at equally spaced frequencies up to half the sample rate.
+    """
+    frequencies = np.linspace(0, sample_rate / 2, _RESPONSE_POINTS)
+    edge_hz = float(np.exp(rng.uniform(*np.log(_LOW_CUT_EDGE_HZ))))
+    passes_hz = float(np.exp(rng.uniform(*np.log(_LOW_CUT_HZ))))
+    rest = 10 ** (-rng.uniform(*_LOW_CUT_REST_DB) / 20)
+    fallen = np.clip((passes_hz - frequencies) / edge_hz, 0, 1)
     return np.maximum(np.cos(fallen * np.pi / 2), rest).astype(np.float32)
 
 

@@ -22,7 +22,7 @@ Signal = NDArray[np.float32]
 
 _LENGTH_MULTIPLE = 256
 _TRIES = 5
-_RESAMPLED_NOISE_ALONE = 1 / 3
+_FILTERED_NOISE_ALONE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,16 @@ class MixtureDataset:
         heard, clean = self._draw_speech(rng, index)
         noise, noise_index = self._draw_noise(rng, index)
         # Drawn only where asked for: recipes without it keep the mixtures that they had.
-        if config.resampled and rng.random() < config.resampled:
-            response = augmentation.resample_response(rng, sample_rate=self.sample_rate)
-            noise = augmentation.filter_response(noise, response)
-            if rng.random() >= _RESAMPLED_NOISE_ALONE:
-                heard = augmentation.filter_response(heard, response)
-                clean = augmentation.filter_response(clean, response)
+        for share, draw in (
+            (config.resampled, augmentation.resample_response),
+            (config.low_cut, augmentation.low_cut_response),
+        ):
+            if share and rng.random() < share:
+                response = draw(rng, sample_rate=self.sample_rate)
+                noise = augmentation.filter_response(noise, response)
+                if rng.random() >= _FILTERED_NOISE_ALONE:
+                    heard = augmentation.filter_response(heard, response)
+                    clean = augmentation.filter_response(clean, response)
         snr_db = float(rng.uniform(*self._snr_db))
         which = rng.random()
         if which < config.noise_only or active_power(heard, sample_rate=self.sample_rate) < 1e-12:

@@ -32,6 +32,7 @@ class MixingConfig:
         band_limits_hz: Cut-offs to choose from.
         resampled: A steep edge between 0.8 and 1 of half the sample rate, as resamplers leave it;
             in every third of such mixtures in the noise alone.
+        low_cut: A low cut between 60 and 450 Hz, in every third of them in the noise alone.
         second_noise: Another noise added to the first.
         second_noise_db: Its power relative to the first.
         passing: The noise heard in moments, as a sneeze or a car is, and far away between them.
@@ -59,6 +60,7 @@ class MixingConfig:
     band_limit: float = 0.15
     band_limits_hz: tuple[float, ...] = (3400.0, 4000.0, 5500.0, 7000.0)
     resampled: float = 0.0
+    low_cut: float = 0.0
     second_noise: float = 0.25
     second_noise_db: tuple[float, float] = (-12.0, 6.0)
     passing: float = 0.0
@@ -118,6 +120,7 @@ _PROBABILITIES = (
     "clip",
     "band_limit",
     "resampled",
+    "low_cut",
     "second_noise",
     "passing",
     "babble",

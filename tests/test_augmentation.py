@@ -59,6 +59,17 @@ def test_a_resampler_passes_what_lies_below_its_edge_and_little_above() -> None:
         assert (beyond <= 10 ** (-30 / 20) + 1e-6).all()
 
 
+def test_a_low_cut_takes_little_above_its_edge_and_much_below() -> None:
+    for seed in range(40):
+        response = augmentation.low_cut_response(np.random.default_rng(seed), sample_rate=RATE)
+        frequencies = np.linspace(0, RATE / 2, len(response))
+        assert (response[frequencies > 460] == 1).all()
+        assert (np.diff(response) >= 0).all()
+        begins = frequencies[response == 1].min()
+        below = response[frequencies < begins - 210]
+        assert (below <= 10 ** (-20 / 20) + 1e-6).all()
+
+
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_speed_scales_pitch(factor: float) -> None:
     faster = augmentation.change_speed(tone(1000, 1.2), factor, length=RATE)
