@@ -124,7 +124,7 @@ def low_cut(signal: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("filtered", [resampled, low_cut])
 def test_a_filter_before_costs_little_more_than_one_after(enhancer, shared_data, filtered):
-    """Recordings have passed through filters that no corpus has; untaught, up to 8 dB were lost."""
+    """Recordings have passed through filters that no corpus has; untaught, networks lost 6 dB."""
     folder = shared_data / "pairs" / "dev"
     with (folder / "pairs.csv").open(newline="") as file:
         names = [row["name"] for row in csv.DictReader(file)][::8]
