@@ -201,9 +201,7 @@ class _Trainer:
         wait_for_all()
 
     def _objectives(self, stage: Stage, config: StageConfig) -> list[Callable[[], Objective]]:
-        training, validation = (
-            self.data.dataset(held_out=h, snr_db=config.snr_db) for h in (False, True)
-        )
+        training, validation = self.data.datasets(config)
         size, spectra, mixture = config.batch_size, self.spectra, self.mixture
         if stage == "generalist":
             generalist = mixture.generalist
@@ -260,9 +258,7 @@ class _Trainer:
         elif start == "trunk":
             remedy = 'train the generalist first, or write specialists_start = "generalist"'
             specialist.load_state_dict(read_weights(trunk_path(self.folder, "generalist"), remedy))
-        training, validation = (
-            self.data.dataset(held_out=h, only=index, snr_db=config.snr_db) for h in (False, True)
-        )
+        training, validation = self.data.datasets(config, only=index)
         size, name = config.batch_size, f"specialist-{index}"
         return network_objective(name, specialist, training, validation, size, self.spectra)
 

@@ -13,7 +13,7 @@ from smle.dataset import MixtureDataset
 from smle.decoded import Decoded
 from smle.errors import CorpusError, RecipeError
 from smle.mixing_config import MixingConfig
-from smle.recipe import Recipe
+from smle.recipe import Recipe, StageConfig
 from smle.rooms import Rooms, read_responses
 from smle.simulated_rooms import simulate_responses
 
@@ -147,18 +147,29 @@ class TrainingData:
             clusters=self.clusters,
         )
 
+    def datasets(
+        self, stage: StageConfig, only: int | None = None
+    ) -> tuple[MixtureDataset, MixtureDataset]:
+        """What a stage trains on, and what it is validated on (`only` as in `dataset`)."""
+        training, validation = (
+            self.dataset(held_out=held_out, only=only, snr_db=stage.snr_db)
+            for held_out in (False, True)
+        )
+        return training, validation
+
     def check_clusters(self) -> None:
         """Raise CorpusError, before hours are spent, if a specialist has nothing to learn from.
 
         Recordings that no specialist learns from are told of in the log.
         """
+        snr_db = self.recipe.training.specialists.snr_db
         for index, name in enumerate(self.recipe.specialists):
             try:
-                self.dataset(held_out=False, only=index)
+                self.dataset(held_out=False, only=index, snr_db=snr_db)
             except CorpusError as error:
                 raise CorpusError(f"specialist {name!r}: {error}") from None
             try:
-                self.dataset(held_out=True, only=index)
+                self.dataset(held_out=True, only=index, snr_db=snr_db)
             except CorpusError:
                 raise CorpusError(
                     f"specialist {name!r} has nothing to be validated on: every "

@@ -15,6 +15,8 @@ from smle_cli.given_options import refuse_given
 from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from smle.jobs import Plan
     from smle.sessions import BatchOptions
 
@@ -254,20 +256,25 @@ def _print_plan(
 
     for job, action in dry_run(plan, options, out=folder, model_digest=digest):
         click.echo(f"{action}\t{shown(job.input)}\t{shown(job.output)}")
-    for other in plan.others:
-        copied = _copy_action(other, noisy, folder, options) if copy_others else "leave"
+    left = ((other, "leave") for other in plan.others)
+    for other, copied in _copy_actions(plan, noisy, folder, options) if copy_others else left:
         output = shown(folder / other) if copied == "copy" else ""
         click.echo(f"{copied}\t{shown(other)}\t{output}")
 
 
-def _copy_action(other: Path, noisy: Path, folder: Path, options: BatchOptions) -> str:
-    """What becomes of a file that is no audio: leave, keep, refuse or copy."""
-    if noisy.resolve() == folder.resolve():
-        return "leave"
-    if options.resume and _is_copy(noisy / other, folder / other):
-        return "keep"
-    stands = (folder / other).exists() and not options.files.overwrite
-    return "refuse" if stands else "copy"
+def _copy_actions(
+    plan: Plan, noisy: Path, folder: Path, options: BatchOptions
+) -> Iterator[tuple[Path, str]]:
+    """What becomes of each file that is no audio: leave, keep, refuse or copy."""
+    in_place = noisy.resolve() == folder.resolve()
+    for other in plan.others:
+        if in_place:
+            yield other, "leave"
+        elif options.resume and _is_copy(noisy / other, folder / other):
+            yield other, "keep"
+        else:
+            stands = (folder / other).exists() and not options.files.overwrite
+            yield other, "refuse" if stands else "copy"
 
 
 def _copy_others(plan: Plan, noisy: Path, folder: Path, options: BatchOptions) -> int:
@@ -276,8 +283,8 @@ def _copy_others(plan: Plan, noisy: Path, folder: Path, options: BatchOptions) -
     from smle.errors import AudioError
 
     lost = 0
-    for other in plan.others:
-        if _copy_action(other, noisy, folder, options) in ("leave", "keep"):
+    for other, action in _copy_actions(plan, noisy, folder, options):
+        if action in ("leave", "keep"):
             continue
         try:
             copy_whole(noisy / other, folder / other, overwrite=options.files.overwrite)
