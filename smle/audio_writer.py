@@ -13,12 +13,14 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from smle.encodings import INTEGER_BITS, UNLIMITED, steps
 from smle.errors import AudioError
 from smle.formats import (
     LIMITED_FORMATS,
     MOST_BYTES,
     WAV_FORMATS,
     SequentialFile,
+    check_rate,
     format_of,
     frame_bytes,
     target_for,
@@ -29,8 +31,6 @@ from smle.paths import shown
 from smle.speakers import write_speakers
 from smle.tags import id3_tag, write_tags
 
-_INTEGER_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-_INTEGER_BITS |= {"ULAW": 16, "ALAW": 16}
 # SFC_RF64_AUTO_DOWNGRADE in sndfile.h; soundfile has no name for it.
 _RF64_AUTO_DOWNGRADE = 0x1210
 
@@ -89,6 +89,10 @@ class AudioWriter:
         if not self.overwrite and self.path.exists():
             raise self._exists()
         try:
+            check_rate(self.subtype, self.sample_rate)
+        except AudioError as error:
+            raise AudioError(f"{shown(self.path)}: {error}") from None
+        try:
             before = id3_tag(self.tags) if self.format == "MP3" else b""
             self._stream = PartFile(self._part, before)
         except OSError as error:
@@ -134,33 +138,18 @@ class AudioWriter:
                 f"{shown(self.path)}: passes 4 GiB, which is more than {self.format} can hold; "
                 "choose flac"
             )
-        if self.subtype not in ("FLOAT", "DOUBLE"):
+        if self.subtype not in UNLIMITED:
             over = int(np.count_nonzero(np.abs(samples) > 1.0))
             if over:
                 self.clipped += over
                 samples = np.clip(samples, -1.0, 1.0)
         try:
             with hold_interrupts():
-                self._file.write(_quantised(samples, _INTEGER_BITS.get(self.subtype)))
+                self._file.write(_quantised(samples, INTEGER_BITS.get(self.subtype)))
         except (sf.SoundFileError, AssertionError) as error:
             raise self._failed(self._stream.error or error) from error
         if self._stream.error is not None:
             raise self._failed(self._stream.error)
-
-    def kept(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What a file of this encoding would hold of samples: limited and rounded as in `write`.
-
-        Args:
-            block: Shape (channels, time).
-
-        Returns:
-            The same shape; codecs lose more than this tells.
-        """
-        bits = _INTEGER_BITS.get(self.subtype)
-        if self.subtype in ("FLOAT", "DOUBLE"):
-            return block
-        limited = np.clip(block, -1.0, 1.0)
-        return limited if bits is None else (_steps(limited, bits) / 2 ** (bits - 1)).astype("f4")
 
     def __exit__(
         self,
@@ -268,13 +257,7 @@ def _quantised(samples: NDArray[np.float32], bits: int | None) -> NDArray[np.gen
     """Round to integers by the scale files are read with: libsndfile's own would lose 1 LSB."""
     if bits is None:
         return samples
-    numbers = _steps(samples, bits)
+    numbers = steps(samples, bits)
     if bits <= 16:
         return numbers.astype(np.int16) << (16 - bits)
     return numbers.astype(np.int64).astype(np.int32) << (32 - bits)
-
-
-def _steps(samples: NDArray[np.float32], bits: int) -> NDArray[np.float64]:
-    full_scale = 2.0 ** (bits - 1)
-    numbers = np.rint(samples * np.float64(full_scale))
-    return np.clip(numbers, -full_scale, full_scale - 1, out=numbers)

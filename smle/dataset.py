@@ -183,10 +183,19 @@ class MixtureDataset:
     def _recorded_noise(self, rng: np.random.Generator) -> tuple[Signal, int]:
         for _ in range(_TRIES):
             index = self._noise.index(rng)
-            noise = self._noise.segment(rng, index, self.length)
+            noise = self._noise_segment(rng, index)
             if not is_silent(noise):
                 break
         return noise, index
+
+    def _noise_segment(self, rng: np.random.Generator, index: int) -> Signal:
+        config = self.config
+        # As above, only where asked for.
+        if not (config.noise_speed and rng.random() < config.noise_speed):
+            return self._noise.segment(rng, index, self.length)
+        factor = float(np.exp(rng.uniform(*np.log(config.noise_speed_range))))
+        drawn = self._noise.segment(rng, index, math.ceil(self.length * factor))
+        return augmentation.change_speed(drawn, factor, length=self.length)
 
     def _alike(self, first: int | None, second: int) -> bool:
         """Say whether a second noise leaves the label of the mixture as it is."""

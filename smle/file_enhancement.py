@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from smle.aligned import aligned
 from smle.audio import AudioInfo, AudioReader, AudioWriter
 from smle.beginning import HEARD_S, beginning
+from smle.encodings import kept, largest_sample
 from smle.errors import AudioError, SmleError
 from smle.file_report import FileReport
-from smle.formats import container_for, target_for
+from smle.formats import Target, check_rate, container_for, target_for
 from smle.jobs import Job
 from smle.levels import LevelMeter
 from smle.padding import padded_together
@@ -87,6 +88,7 @@ def enhance_files(
         try:
             with AudioReader(job.input) as reader:
                 info = reader.info
+                _target(job, info, options)  # what cannot be written is not worth the work
                 if info.frames * info.channels > STREAMED_ABOVE:
                     if job not in standing:
                         reports[job] = _stream(enhancer, reader, job, options, progress)
@@ -177,7 +179,7 @@ def _batch(
         if small.job in standing:
             continue
         start = time.perf_counter()
-        meter = LevelMeter(small.info.sample_rate)
+        meter = LevelMeter(small.info.sample_rate, largest_sample(small.info.subtype))
         try:
             with _writer(small.job, small.info, small.beside, options) as writer:
                 _take(small.noisy, result.audio, options, meter, writer)
@@ -198,7 +200,7 @@ def _stream(
 ) -> FileReport:
     start = time.perf_counter()
     info = reader.info
-    meter = LevelMeter(info.sample_rate)
+    meter = LevelMeter(info.sample_rate, largest_sample(info.subtype))
     route: str | list[int] = options.route
     if route == "file":
         route = enhancer.channel_routes(pieces(job.input))
@@ -225,12 +227,7 @@ def _writer(job: Job, info: AudioInfo, beside: _Beside, options: FileOptions) ->
         job.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AudioError(f"{shown(job.output)}: cannot be written ({error.strerror})") from error
-    try:
-        target = target_for(
-            info.format, info.subtype, wanted=options.format, wanted_subtype=options.subtype
-        )
-    except AudioError as error:
-        raise AudioError(f"{shown(job.output)}: {error}") from None
+    target = _target(job, info, options)
     return AudioWriter(
         job.output,
         info.sample_rate,
@@ -244,6 +241,17 @@ def _writer(job: Job, info: AudioInfo, beside: _Beside, options: FileOptions) ->
     )
 
 
+def _target(job: Job, info: AudioInfo, options: FileOptions) -> Target:
+    try:
+        target = target_for(
+            info.format, info.subtype, wanted=options.format, wanted_subtype=options.subtype
+        )
+        check_rate(target.subtype, info.sample_rate)
+    except AudioError as error:
+        raise AudioError(f"{shown(job.output)}: {error}") from None
+    return target
+
+
 def _take(
     noisy: Signal, estimate: Signal, options: FileOptions, meter: LevelMeter, writer: AudioWriter
 ) -> None:
@@ -253,7 +261,7 @@ def _take(
         )
     meter.add(noisy, estimate)
     # Of the estimate as a file holds it, so that both add up to the input.
-    writer.write(noisy - writer.kept(estimate) if options.residual else estimate)
+    writer.write(noisy - kept(estimate, writer.subtype) if options.residual else estimate)
 
 
 def _report(

@@ -52,6 +52,11 @@ _NEAREST_DEPTH = {
     "FLOAT": "PCM_24",
     "DOUBLE": "PCM_24",
 }
+_RATES = {
+    "OPUS": (8000, 12000, 16000, 24000, 48000),
+    "MPEG_LAYER_III": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
+}
+_MOST_VORBIS_HZ = 200_000
 UNKNOWN_FROM_BYTES = 0x7FFF_0000
 """So much data, or more, is what a WAV header claims that was written before the end was known."""
 
@@ -140,6 +145,31 @@ def target_for(
         if candidate in keeps_length and sf.check_format(chosen, candidate):
             return Target(chosen, candidate, suffix)
     return Target(chosen, _OWN_CODECS.get(chosen, ("PCM_16",))[0], suffix)
+
+
+def check_rate(subtype: str, sample_rate: int) -> None:
+    """Check that an encoding knows a sample rate.
+
+    Args:
+        subtype: libsndfile's name of the encoding.
+        sample_rate: In Hz.
+
+    Raises:
+        AudioError: It does not.
+
+    Example:
+        >>> check_rate("OPUS", 48_000)
+    """
+    rates = _RATES.get(subtype)
+    if rates and sample_rate not in rates:
+        known = ", ".join(map(str, rates))
+        raise AudioError(f"{subtype} knows {known} Hz, not {sample_rate}; choose another format")
+    # libsndfile crashes above.
+    if subtype == "VORBIS" and sample_rate > _MOST_VORBIS_HZ:
+        raise AudioError(
+            f"{subtype} knows rates up to {_MOST_VORBIS_HZ} Hz, not {sample_rate}; "
+            "choose another format"
+        )
 
 
 def format_of(name: Path) -> str:

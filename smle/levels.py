@@ -11,8 +11,6 @@ SILENCE_DBFS = -120.0
 MAX_NOISE_REMOVED_DB = 60.0
 _BINS_PER_DB = 2
 _N_BINS = 280 * _BINS_PER_DB
-_FULL_SCALE = 1.0 - 2.0**-15
-"""The largest sample of a 16-bit file: at or above it a sample counts as clipped."""
 
 
 class LevelMeter:
@@ -23,6 +21,7 @@ class LevelMeter:
 
     Args:
         sample_rate: In Hz.
+        full_scale: At or above it a sample counts as clipped.
 
     Example:
         >>> meter = LevelMeter(16_000)
@@ -32,7 +31,8 @@ class LevelMeter:
         (20.0, -20)
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, full_scale: float = 1.0 - 2.0**-15) -> None:
+        self._full_scale = full_scale
         self._frame = max(1, round(sample_rate * FRAME_S))
         self._rest: NDArray[np.float32] | None = None
         # By level of the noisy frame: how many, energy of the noisy, energy of the estimate.
@@ -49,7 +49,7 @@ class LevelMeter:
             noisy: Shape (channels, time).
             estimate: The same shape, aligned with it.
         """
-        self.clipped += int(np.count_nonzero(np.abs(noisy) >= _FULL_SCALE))
+        self.clipped += int(np.count_nonzero(np.abs(noisy) >= self._full_scale))
         pair = np.stack([noisy, estimate])
         self._samples += noisy.size
         self._energy += np.square(pair, dtype=np.float64).sum(axis=(1, 2))
@@ -71,8 +71,10 @@ class LevelMeter:
         frames, noisy, estimate = self._histogram
         if not frames.any():
             return 0.0
-        last = int(np.searchsorted(np.cumsum(frames), QUIETEST * frames.sum()))
-        before, after = noisy[: last + 1].sum(), estimate[: last + 1].sum()
+        wanted = QUIETEST * frames.sum()
+        last = int(np.searchsorted(np.cumsum(frames), wanted))
+        share = (wanted - frames[:last].sum()) / frames[last]
+        before, after = (e[:last].sum() + share * e[last] for e in (noisy, estimate))
         removed_db = 10.0 * np.log10(before / max(after, before * 1e-30))
         return float(min(removed_db, MAX_NOISE_REMOVED_DB))
 

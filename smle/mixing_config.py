@@ -20,6 +20,8 @@ class MixingConfig:
         pause_s: Length of one pause.
         speed: Speech played slower or faster.
         speed_range: Factors of speed.
+        noise_speed: Recorded noise played slower or faster.
+        noise_speed_range: Factors of its speed, uniform in their logarithm.
         equalise: Speech, and independently noise, coloured by a smooth response.
         equalise_db: Most that the response departs from flat.
         room: Speech in a room; the clean signal keeps the first 50 ms of the room.
@@ -50,6 +52,8 @@ class MixingConfig:
     pause_s: tuple[float, float] = (0.2, 1.5)
     speed: float = 0.2
     speed_range: tuple[float, float] = (0.9, 1.1)
+    noise_speed: float = 0.0
+    noise_speed_range: tuple[float, float] = (0.67, 1.5)
     equalise: float = 0.5
     equalise_db: float = 8.0
     room: float = 0.3
@@ -110,11 +114,13 @@ _LIMITS = {
     "second_noise_db": (-100.0, 100.0),
     "clip_db": (0.0, 60.0),
     "speed_range": (0.25, 4.0),
+    "noise_speed_range": (0.25, 4.0),
     "room_late_gain": (0.0, 10.0),
 }
 _PROBABILITIES = (
     "pause",
     "speed",
+    "noise_speed",
     "equalise",
     "room",
     "clip",

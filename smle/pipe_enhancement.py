@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from smle.aligned import aligned
 from smle.audio import AudioReader
 from smle.audio_writer import AudioWriter
+from smle.encodings import kept, largest_sample
 from smle.errors import AudioError
 from smle.file_enhancement import BLOCK_S, FileOptions
 from smle.formats import RAW_SUBTYPES, container_for, format_of, target_for
@@ -61,14 +62,15 @@ def enhance_pipe(
             route=options.route,
             atten_lim_db=options.atten_lim_db,
         )
-        write = _sink(stack, sink, form, options, header=raw is None)
-        meter = LevelMeter(form.sample_rate)
+        write, subtype = _sink(stack, sink, form, options, header=raw is None)
+        meter = LevelMeter(form.sample_rate, largest_sample(form.subtype))
         frames = 0
         if isinstance(source, FileIO) and form.frames is None:
             blocks = stack.enter_context(closing(_until_interrupted(blocks)))
         for noisy, estimate in aligned(stream, blocks, form.channels):
             meter.add(noisy, estimate)
-            write(noisy - estimate if options.residual else estimate)
+            # Of the estimate as the sink holds it, so that both add up to the input.
+            write(noisy - kept(estimate, subtype) if options.residual else estimate)
             frames += noisy.shape[1]
     return frames / form.sample_rate, meter, stream.routing
 
@@ -109,7 +111,8 @@ def _sink(
     options: FileOptions,
     *,
     header: bool,
-) -> Callable[[Signal], None]:
+) -> tuple[Callable[[Signal], None], str]:
+    """What writes a block, and how it encodes."""
     if isinstance(sink, Path):
         wanted = format_of(sink) if options.format == "same" else options.format
         target = target_for("WAV", form.subtype, wanted=wanted, wanted_subtype=options.subtype)
@@ -121,7 +124,7 @@ def _sink(
             subtype=target.subtype,
             overwrite=options.overwrite,
         )
-        return stack.enter_context(writer).write
+        return stack.enter_context(writer).write, target.subtype
     if options.format not in ("same", "wav"):
         raise AudioError(f"standard output carries wav, not {options.format}; write a file")
     out = PipeFormat(
@@ -129,7 +132,7 @@ def _sink(
     )
     if header:
         _write_all(sink, wav_header(out))
-    return lambda block: _write_all(sink, encoded(block, out.subtype))
+    return lambda block: _write_all(sink, encoded(block, out.subtype)), out.subtype
 
 
 def _write_all(sink: FileIO, data: bytes) -> None:

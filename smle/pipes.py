@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.audio import MAX_ABSOLUTE_SAMPLE, MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from smle.encodings import steps
 from smle.errors import AudioError
 from smle.formats import UNKNOWN_FROM_BYTES, frame_bytes
 
@@ -178,8 +179,7 @@ def encoded(block: NDArray[np.float32], subtype: str) -> bytes:
     samples = np.ascontiguousarray(block.T)
     if code == _FLOAT:
         return samples.astype("<f4" if bits == 32 else "<f8").tobytes()
-    full_scale = 2.0 ** (bits - 1)
-    numbers = np.rint(samples.astype(np.float64) * full_scale).clip(-full_scale, full_scale - 1)
+    numbers = steps(samples, bits)
     if bits == 8:
         return (numbers + 128).astype(np.uint8).tobytes()
     if bits == 24:

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ EVERYTHING = replace(
     segment_s=0.5,
     room=0.7,
     speed=0.7,
+    noise_speed=0.5,
     clip=0.5,
     babble=0.3,
     passing=0.3,
@@ -121,6 +123,18 @@ def test_what_was_filtered_has_little_left_at_its_end(
 
     assert np.median(share(0.0)) > 0.5
     assert np.median(share(1.0)) < 0.05
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.25])
+def test_noise_played_faster_moves_up(tmp_path: Path, material: Material, factor: float) -> None:
+    tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(64_000) / 16_000)
+    sf.write(tmp_path / "tone.wav", tone, 16_000)
+    config = replace(PLAIN, noise_speed=1.0, noise_speed_range=(factor, factor))
+    noise = Decoded(read_corpus(tmp_path))
+    batch = MixtureDataset(material[0], noise, None, config, 0).batch(0, 4)
+    spectrum = np.abs(np.fft.rfft((batch.noisy - batch.clean).numpy())).mean(0)
+    loudest_hz = spectrum.argmax() / len(spectrum) * 8000
+    assert loudest_hz == pytest.approx(1000 * factor, abs=10)
 
 
 def test_passing_noise_is_loud_in_moments(material: Material) -> None:

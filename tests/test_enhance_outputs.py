@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from smle import load
 from smle.audio import write
+from smle.errors import AudioError
+from smle.file_enhancement import FileOptions
+from smle.pipe_enhancement import enhance_pipe
 from smle_cli.main import exit_code
 
 Run = Callable[..., int]
@@ -50,6 +54,45 @@ def test_what_is_kept_and_what_is_removed_add_up_to_the_input(run, tmp_path, sub
     fits = np.abs(given - kept) <= 1 - 2.0**-7  # what was removed may pass full scale itself
     np.testing.assert_array_equal((kept + removed)[fits], given[fits])
     assert fits.mean() > 0.9
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8"])
+def test_so_they_do_through_a_pipe(model_folder, tmp_path, subtype):
+    write(tmp_path / "a.wav", np.clip(noise(1.0), -1, 1), RATE, subtype=subtype)
+    given = sf.read(tmp_path / "a.wav")[0]
+    enhancer = load(model_folder)
+    outputs = []
+    for residual in (False, True):
+        with (tmp_path / f"{residual}.wav").open("wb", buffering=0) as sink:
+            options = FileOptions(residual=residual)
+            enhance_pipe(enhancer, tmp_path / "a.wav", sink, options)
+        outputs.append(sf.read(tmp_path / f"{residual}.wav")[0])
+    fits = np.abs(given - outputs[0]) <= 1 - 2.0**-7
+    np.testing.assert_array_equal(sum(outputs)[fits], given[fits])
+    assert fits.mean() > 0.9
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "ULAW", "ALAW"])
+def test_samples_at_full_scale_are_counted_in_every_encoding(run, tmp_path, subtype):
+    audio = noise(0.01)
+    audio[0, 100:140] = 1.0
+    audio[0, 200:220] = 0.9
+    write(tmp_path / "a.wav", audio, RATE, subtype=subtype)
+    report = tmp_path / "report.json"
+    assert run(tmp_path / "a.wav", tmp_path / "out.wav", "--report", report) == 0
+    assert json.loads(report.read_text())["files"][0]["noisy_clipped"] == 40
+
+
+@pytest.mark.parametrize(("format", "rate"), [("opus", 44_100), ("mp3", 96_000), ("ogg", 384_000)])
+def test_a_rate_that_a_codec_lacks_is_said_in_one_line(run, tmp_path, capsys, format, rate):
+    write(tmp_path / "a.wav", noise(), rate)
+    assert run(tmp_path / "a.wav", tmp_path / "out", "--format", format, "-q") == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert f"not {rate}" in lines[0]
+    assert not list((tmp_path / "out").rglob("*.*"))
+    with pytest.raises(AudioError, match=f"not {rate}"):
+        write(tmp_path / f"b.{format}", noise(), rate)
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["link-to-folder", "link-to-out"])
