@@ -43,9 +43,9 @@ def kept(samples: NDArray[np.float32], subtype: str) -> NDArray[np.float32]:
     if subtype in UNLIMITED:
         return samples
     if bits is None:
-        limited: NDArray[np.float32] = np.clip(samples, -1.0, 1.0)
-        return limited
-    return (steps(samples, bits) / 2 ** (bits - 1)).astype(np.float32)
+        return np.clip(samples, -1.0, 1.0)
+    rounded: NDArray[np.float32] = (steps(samples, bits) / 2 ** (bits - 1)).astype(np.float32)
+    return rounded
 
 
 def largest_sample(subtype: str) -> float:
