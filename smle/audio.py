@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from smle.audio_writer import AudioWriter as AudioWriter
 from smle.audio_writer import write as write
 from smle.errors import AudioError
-from smle.formats import CONTAINER_SUFFIXES, UNKNOWN_FROM_BYTES, WAV_FORMATS, SequentialFile
+from smle.formats import CONTAINER_SUFFIXES, WAV_FORMATS, SequentialFile, tells_length
 from smle.lengths import Length, length_of, truncated
 from smle.paths import find_audio as find_audio
 from smle.paths import shown
@@ -36,11 +36,16 @@ MAX_ABSOLUTE_SAMPLE = 1e6
 """Float files may pass full scale, by the 90 dB of unscaled 16-bit numbers, but not by 120 dB."""
 
 BLOCK_FRAMES = 1 << 16
+_MOST_HEADER_BYTES = 8192
 
 # libsndfile's log tells when a header promises more bytes than the file holds.
 _PROMISED_AND_HELD = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: *(\d+) \(should be (\d+)\)", re.MULTILINE
 )
+
+
+# Of a W64 file it says what the header promises, and not that less is there.
+_W64_PROMISED_AND_HELD = re.compile(r"^Length : (?P<held>\d+)$\s^riff : (?P<promised>\d+)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -224,7 +229,7 @@ def _check(path: Path, file: Any, length: Length) -> AudioInfo:
         length.exact,
     )
     if info.frames == 0:
-        raise AudioError(f"{shown(path)}: holds no samples; remove it or record it again")
+        raise _empty(path, info.format)
     if not MIN_SAMPLE_RATE <= info.sample_rate <= MAX_SAMPLE_RATE:
         raise AudioError(
             f"{shown(path)}: sample rate {info.sample_rate} Hz is outside "
@@ -234,10 +239,24 @@ def _check(path: Path, file: Any, length: Length) -> AudioInfo:
         raise AudioError(
             f"{shown(path)}: {info.channels} channels are more than {MAX_CHANNELS}; split the file"
         )
-    for promised, held in _PROMISED_AND_HELD.findall(file.extra_info):
-        if int(held) < int(promised) < UNKNOWN_FROM_BYTES:
+    found = _PROMISED_AND_HELD.findall(file.extra_info)
+    if w64 := _W64_PROMISED_AND_HELD.search(file.extra_info):
+        found.append((w64["promised"], w64["held"]))
+    for promised, held in found:
+        if int(held) < int(promised) and tells_length(int(promised)):
             raise truncated(path, int(held), int(promised), "bytes")
     return info
+
+
+def _empty(path: Path, format: str) -> AudioError:
+    """The error of a file without samples, or with none that its header knows of."""
+    if path.stat().st_size < _MOST_HEADER_BYTES:
+        return AudioError(f"{shown(path)}: holds no samples; remove it or record it again")
+    piped = f", or pipe it: smle enhance - OUT.wav < {shown(path)}" if format == "WAV" else ""
+    return AudioError(
+        f"{shown(path)}: its header says that it holds no samples, as where a recorder was cut "
+        f"off; repair it{piped}"
+    )
 
 
 def _check_samples(path: Path, block: NDArray[np.float32], start: int, rate: int) -> None:

@@ -165,6 +165,9 @@ class AudioWriter:
                 self._file.close()
             if self._stream.error is not None:
                 raise self._stream.error
+            if self.format == "AIFF":
+                width = frame_bytes(self.subtype, self.channels)
+                self._stream.mend_aiff_sizes(self._bytes, width)
             if self.chunks:
                 self._stream.append_chunks(self.chunks)
             self._stream.sync()

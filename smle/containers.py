@@ -92,6 +92,9 @@ class ContainerFile:
 
 
 def _subtype(codec: Any) -> str:
-    """The codec's name; or, if it decodes to long integers, an encoding that holds them."""
+    """The codec's name; or an encoding that holds what it decodes to: long integers, or floats."""
+    name = str(codec.name)
+    if name.startswith("pcm_f"):
+        return "FLOAT" if name.startswith("pcm_f32") else "DOUBLE"
     long = codec.format is not None and codec.format.name in ("s32", "s32p")
-    return "PCM_24" if long else str(codec.name).upper()
+    return "PCM_24" if long else name.upper()

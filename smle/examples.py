@@ -68,13 +68,15 @@ def pack_example(
         enhance: Systems that run here.
 
     Returns:
-        Plain values; None if its files cannot be read any more.
+        Plain values; None if its files cannot be read any more, or FLAC does not know their rate.
     """
     try:
         signals = list(_signals(pair, enhance))
     except SmleError:
         return None
     rate = signals[0][3]
+    if not _flac_knows(rate):
+        return None
     frames = round(MAX_SECONDS * rate)
     first = [audio[0, :frames] for _, _, audio, _, _ in signals]
     gain = 0.9 / max(1e-9, *(float(np.abs(signal).max(initial=0)) for signal in first))
@@ -126,6 +128,11 @@ def _scores(table: ScoreTable, file: int, system: str) -> dict[str, float]:
         for column, value in zip(table.columns, values, strict=True)
         if np.isfinite(value)
     }
+
+
+def _flac_knows(rate: int) -> bool:
+    """Whether FLAC has this rate: from 65 536 Hz on it has tens of hertz."""
+    return rate < 1 << 16 or rate % 10 == 0
 
 
 def _flac(signal: np.ndarray[Any, Any], rate: int) -> str:

@@ -62,7 +62,8 @@ def findings(summary: dict[str, Any]) -> list[str]:
         gain = sign * found["mean"]
         decimals, unit = column["decimals"], f" {column['unit']}".rstrip()
         ends = sorted((sign * found["low"], sign * found["high"]))
-        if not found["clear"]:
+        # What rounds to nothing is nothing, however surely it is there.
+        if not found["clear"] or round(gain, column["decimals"]) == 0:
             sentences.append(
                 f"{name} and {other} cannot be told apart in {column['label']}: "
                 f"{gain:+z.{decimals}f}{unit} {_interval(ends, decimals)}."

@@ -57,8 +57,8 @@ _RATES = {
     "MPEG_LAYER_III": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
 }
 _MOST_VORBIS_HZ = 200_000
-UNKNOWN_FROM_BYTES = 0x7FFF_0000
-"""So much data, or more, is what a WAV header claims that was written before the end was known."""
+# What headers of 32 bits claim that were written before the end was known.
+_UNKNOWN_BYTES = (range(1), range(0x7FFF_0000, 0x8000_1000), range(0xFFFF_0000, 1 << 32))
 
 WAV_FORMATS = frozenset(("WAV", "WAVEX", "RF64"))
 """These hold the same chunks beside the sound."""
@@ -170,6 +170,16 @@ def check_rate(subtype: str, sample_rate: int) -> None:
             f"{subtype} knows rates up to {_MOST_VORBIS_HZ} Hz, not {sample_rate}; "
             "choose another format"
         )
+
+
+def tells_length(size_bytes: int) -> bool:
+    """Whether the size in a header of 32 bits is one, not what stands for an unknown one.
+
+    Example:
+        >>> tells_length(3_000_000_000), tells_length(0xFFFF_FFFF)
+        (True, False)
+    """
+    return not any(size_bytes in unknown for unknown in _UNKNOWN_BYTES)
 
 
 def format_of(name: Path) -> str:

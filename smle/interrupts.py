@@ -1,4 +1,4 @@
-"""Ctrl-C, or a polite request to end, at a time when Python can hear it."""
+"""Ctrl-C, or another polite request to end, at a time when Python can hear it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+if hasattr(signal, "SIGHUP"):  # the terminal is closed, or the connection to it is lost
+    SIGNALS += (signal.SIGHUP,)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,8 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
 
     Two inputs whose outputs would have one name (`a.mp3` and `a.wav`, both to flac) keep their
     whole names (`a.mp3.flac`). Outputs are never taken for inputs: an output folder inside the
-    input folder is left out, and in the input folder itself files that bear the suffix are.
+    input folder is left out, and in the input folder itself files that bear the suffix are, beside
+    files of the same name without it.
 
     Args:
         noisy: Folder with the inputs.
@@ -99,7 +100,8 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
     messages = tuple(map(unlisted, closed))
     names = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
     if here == there:
-        names = [path for path in names if not path.stem.endswith(suffix)]
+        stems = {own for path in names for own in (path.with_suffix(""), path)}
+        names = [path for path in names if not _bears(path, suffix, stems)]
     if not names:
         nothing = f"{shown(noisy)}: no audio files in this folder; check the path"
         raise AudioError(messages[0] if messages else nothing)
@@ -144,6 +146,14 @@ def _real(path: Path) -> Path:
 
 def _below(folder: Path, path: Path) -> bool:
     return path == folder or folder in path.parents
+
+
+def _bears(name: Path, suffix: str, stems: Set[Path]) -> bool:
+    """Whether a name is that of an output beside its input, of which the stems are given."""
+    if not name.stem.endswith(suffix):
+        return False
+    stem = name.stem.removesuffix(suffix)
+    return bool(stem) and name.with_name(stem) in stems
 
 
 def _renamed(name: Path, format: str, suffix: str) -> Path:

@@ -8,6 +8,7 @@ import secrets
 from io import FileIO
 from pathlib import Path
 
+from smle.aiff_sizes import mend_sizes
 from smle.locks import lock, open_held
 from smle.wav_chunks import append_chunks
 
@@ -85,6 +86,11 @@ class PartFile:
         # The same open file: closing another would let go of the lock.
         with open(self._file.fileno(), "r+b", closefd=False) as file:
             append_chunks(file, chunks)
+
+    def mend_aiff_sizes(self, sound_bytes: int, frame_bytes: int) -> None:
+        """Correct the sizes in an AIFF file that is whole (`smle.aiff_sizes`)."""
+        with open(self._file.fileno(), "r+b", closefd=False) as file:
+            mend_sizes(file, sound_bytes, frame_bytes)
 
     def sync(self) -> None:
         """Flush the file to the disk."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smle.audio import MAX_ABSOLUTE_SAMPLE, MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from smle.encodings import steps
 from smle.errors import AudioError
-from smle.formats import UNKNOWN_FROM_BYTES, frame_bytes
+from smle.formats import frame_bytes, tells_length
 
 UNKNOWN_BYTES = 0xFFFF_FFFF
 """What a WAV header says where nobody knows the length yet."""
@@ -99,11 +99,11 @@ def read_wav_header(pipe: RawIOBase) -> PipeFormat:
     if layout is None or (layout[0], layout[3]) not in _SUBTYPES:
         raise AudioError(f"the WAV header names no encoding that can be streamed; {remedy}")
     code, channels, rate, bits = layout
-    most = UNKNOWN_FROM_BYTES
+    known = tells_length(size)
     if start[:4] == b"RF64" and size == UNKNOWN_BYTES:
-        size, most = long_size, 1 << 63
+        size, known = long_size, 0 < long_size < 1 << 63
     form = PipeFormat(rate, channels, _SUBTYPES[code, bits])
-    frames = size // form.frame_bytes if 0 < size < most else None
+    frames = size // form.frame_bytes if known else None
     return replace(form, frames=frames)
 
 

@@ -267,14 +267,21 @@ def _check_claim(run: Path, text: str, *, resume: bool) -> None:
     path = run / RECIPE_NAME
     if path.is_file() and not resume:
         raise ModelError(f"{run} holds a run already; resume it (--resume) or name another folder")
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if path.is_file() and path.read_bytes() != text.encode():
         raise ModelError(f"{run} was begun with another recipe; name another folder")
 
 
 def _check_clusters(run: Path, groups: dict[str, Any]) -> None:
     path = run / _CHECKPOINTS / _CLUSTERS_NAME
-    if path.is_file() and json.loads(path.read_bytes()) != groups:
+    if path.is_file() and _parsed(path) != groups:
         raise ModelError(f"{run} was begun with other clusters; name another folder")
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"{path} is damaged: remove it, or name another folder") from error
 
 
 def _source(run: Path, start_from: str | Path | None) -> Path | None:
@@ -286,6 +293,11 @@ def _source(run: Path, start_from: str | Path | None) -> Path | None:
 
 def _check_first_stage(recipe: Recipe, stages: tuple[Stage, ...]) -> None:
     first = next((stage for stage in stages if getattr(recipe.training, stage).steps), None)
+    if first is None:
+        raise ModelError(
+            f"the recipe has no steps for {', '.join(stages)}: write some, train another stage, or "
+            "begin with a model (--start-from)"
+        )
     start = recipe.training.specialists_start
     if first == "specialists" and start == "generalist" and recipe.generalist:
         raise ModelError(

@@ -200,7 +200,7 @@ def _checked_route(route: str, model: str) -> str:
     from smle.model_folders import read_bundled_recipe
 
     names = read_bundled_recipe(model).expert_names
-    if route.isdecimal() and int(route) < len(names):
+    if route not in names and route.isdecimal() and int(route) < len(names):
         return names[int(route)]
     if route not in ("segment", "file", "folder", *names):
         known = ", ".join(("segment", "file", "folder", *names))

@@ -16,7 +16,7 @@ _heard: list[tuple[int, float]] = []
 
 
 def hear_interrupts() -> None:
-    """From now on remember Ctrl-C and SIGTERM, besides raising them where Python happens to be.
+    """From now on remember Ctrl-C and its like, besides raising them where Python happens to be.
 
     Libraries swallow an exception that falls into their callbacks or finalisers; whoever shows
     progress asks with `stop_if_asked`, so that such a run ends at its next file.
@@ -34,7 +34,7 @@ def hear_no_more() -> None:
 
 
 def exit_code_of_interrupt() -> int:
-    """What a shell makes of it: 130 for Ctrl-C, 143 for SIGTERM."""
+    """What a shell makes of it: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal."""
     return 128 + (_heard[0][0] if _heard else signal.SIGINT)
 
 

@@ -74,6 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
     hear_interrupts()
     _fill_closed()
     _keep_stderr()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may be of any alphabet
     code = exit_code(arguments)
     if code > SOME_FAILED:
         # All is tidied up; whoever interrupts will not wait for libraries to say farewell.
@@ -116,7 +118,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
 
     Returns:
         0 all done, 1 nothing could be done, 2 wrong usage, 3 some files failed, 130 interrupted,
-        143 asked to end.
+        143 asked to end, 129 the terminal was closed.
     """
     from smle.errors import SmleError
 

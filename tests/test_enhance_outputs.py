@@ -95,6 +95,17 @@ def test_a_rate_that_a_codec_lacks_is_said_in_one_line(run, tmp_path, capsys, fo
         write(tmp_path / f"b.{format}", noise(), rate)
 
 
+def test_a_suffix_leaves_out_outputs_and_no_recordings(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("take.wav", "song1.wav"):
+        write(folder / name, noise(), RATE)
+    for _ in range(2):
+        assert run(folder, folder, "--suffix", "1", "--resume", "-q") == 0
+    names = sorted(path.name for path in folder.glob("*.wav"))
+    assert names == ["song1.wav", "song11.wav", "take.wav", "take1.wav"]
+
+
 @pytest.mark.parametrize("inside", [True, False], ids=["link-to-folder", "link-to-out"])
 def test_outputs_that_a_link_leads_to_are_no_inputs(run, noisy, tmp_path, inside):
     elsewhere = tmp_path / "elsewhere"

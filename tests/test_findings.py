@@ -54,6 +54,12 @@ def test_the_best_system_that_can_be_built_is_compared_with_every_other() -> Non
     ]
 
 
+def test_a_difference_that_rounds_to_nothing_is_none() -> None:
+    ground = [0.0, 5.0, 10.0, 2.0]
+    found = summary({}, a=[s + 1e-4 for s in ground], b=ground)
+    assert findings(found) == ["a and b cannot be told apart in SI-SDR: +0.00 dB [0.00, 0.00]."]
+
+
 def test_a_difference_that_may_be_chance_is_none() -> None:
     found = summary({}, a=[1.0, -1.0, 1.0, -1.0], b=[0.0, 0.0, 0.0, 0.0])
     assert findings(found) == ["a and b cannot be told apart in SI-SDR: +0.00 dB [-1.00, 1.00]."]

@@ -183,6 +183,78 @@ def test_a_pipe_that_does_not_know_its_end_goes_on_to_it(size: int) -> None:
     assert read_wav_header(BytesIO(header)).frames is None  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("size", [0x8100_0000, 3_000_000_000, 0xFFF0_0000])
+def test_a_pipe_of_gigabytes_knows_its_end(size: int) -> None:
+    header = bytearray(wav_header(PipeFormat(16_000, 1, "PCM_16", 100)))
+    struct.pack_into("<I", header, len(header) - 4, size)
+    assert read_wav_header(BytesIO(header)).frames == size // 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1_000_000_000, 3_000_000_000, 5_000_000_000])
+@pytest.mark.parametrize("format", ["WAV", "RF64", "W64"])
+def test_a_copy_that_broke_off_is_no_whole_recording(
+    tmp_path: Path, format: str, size: int
+) -> None:
+    path = tmp_path / f"a.{'w64' if format == 'W64' else 'wav'}"
+    with AudioWriter(path, RATE, 1, format=format, subtype="PCM_16") as writer:
+        writer.write(noise())
+    data = bytearray(path.read_bytes())
+    if format == "W64":
+        struct.pack_into("<Q", data, 16, size + 104)  # of all of it
+        struct.pack_into("<Q", data, data.index(b"data\xf3\xac") + 16, size + 24)
+    elif format == "RF64":
+        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+        long = struct.pack("<4sIQQQI", b"ds64", 28, size + 72, size, size // 2, 0)
+        sound = data[data.index(b"data") + 8 :]
+        data = b"RF64\xff\xff\xff\xffWAVE" + long + form + b"data\xff\xff\xff\xff" + sound
+    else:
+        struct.pack_into("<I", data, data.index(b"data") + 4, min(size, 4_000_000_000))
+    path.write_bytes(data)
+    with pytest.raises(AudioError, match="truncated"):
+        read(path)
+
+
+def test_a_recorder_that_lost_its_power_left_sound(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", noise(), RATE)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    struct.pack_into("<I", data, data.index(b"data") + 4, 0)
+    (tmp_path / "a.wav").write_bytes(data)
+    with pytest.raises(AudioError, match=r"header says .* pipe it: smle enhance - OUT\.wav < "):
+        read(tmp_path / "a.wav")
+    assert read_wav_header(BytesIO(data)).frames is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000])
+def test_mpeg_layer_2_is_read_to_its_end(tmp_path: Path, rate: int) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "a.mp2"), "w") as container:
+        stream = container.add_stream("mp2", rate=rate)
+        stream.layout = "mono"
+        stream.bit_rate = 64_000
+        stream.codec_context.open()
+        size = stream.codec_context.frame_size
+        samples = (20_000 * noise()[0]).astype(np.int16)
+        for at in range(0, len(samples) - size, size):
+            frame = av.AudioFrame.from_ndarray(samples[None, at : at + size], "s16", "mono")
+            frame.sample_rate, frame.pts = rate, at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    audio, _ = read(tmp_path / "a.mp2")
+    assert abs(audio.shape[1] - len(samples)) <= 2 * size
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "ULAW", "ALAW"])
+@pytest.mark.parametrize(("channels", "frames"), [(1, 1), (1, 1001), (3, 1001), (1, 1000)])
+def test_aiff_of_odd_length_has_no_sample_too_many(
+    tmp_path: Path, subtype: str, channels: int, frames: int
+) -> None:
+    audio = np.tile(noise()[:, :frames], (channels, 1))
+    write(tmp_path / "a.aiff", audio, RATE, subtype=subtype)
+    back, _ = read(tmp_path / "a.aiff")
+    assert back.shape == audio.shape
+    assert np.abs(back - audio).max() < 0.02
+
+
 def test_a_pipe_of_rf64_ends_where_its_long_size_says(tmp_path: Path) -> None:
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
     long = struct.pack("<4sIQQQI", b"ds64", 28, 0, 200, 100, 0)

@@ -215,7 +215,7 @@ def test_a_terminal_gets_a_bar_and_colours_only_if_it_wants_them(
     assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9]", said)) == colour
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_recording_that_is_interrupted_holds_what_came_until_then(
     tmp_path: Path, model_folder: Path, asked: int
 ) -> None:

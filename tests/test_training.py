@@ -175,6 +175,20 @@ def test_an_interrupt_while_batches_end_is_heard(tmp_path):
         )
 
 
+def test_a_stage_without_steps_makes_no_model_of_chance(tmp_path, material):
+    with pytest.raises(ModelError, match="no steps for polish"):
+        run(tmp_path / "run", material, stages=("polish",))
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_damaged_notes_of_a_run_are_said_in_one_line(tmp_path, material):
+    run(tmp_path / "run", material, stages=("generalist",))
+    notes = tmp_path / "run" / "checkpoints" / "clusters.json"
+    notes.write_bytes(notes.read_bytes()[:-3])
+    with pytest.raises(ModelError, match=r"clusters\.json is damaged"):
+        run(tmp_path / "run", material, stages=("gate",), resume=True)
+
+
 def test_a_run_stopped_at_once_remembers_what_it_began_with(tmp_path, material):
     start = run(tmp_path / "start", material, stages=("generalist",))
 
