@@ -185,6 +185,18 @@ def test_no_control_codes_go_into_a_pipe(many: Path, tmp_path: Path, model_folde
     assert b"29 done" in err
 
 
+def test_names_of_any_alphabet_go_into_a_file_of_any(tmp_path: Path, model_folder: Path) -> None:
+    (tmp_path / "łódź").mkdir()
+    write(tmp_path / "łódź" / "a.wav", sound(0.2), 16_000)
+    done = start(
+        *("enhance", "--model", model_folder, "--dry-run", tmp_path / "łódź", tmp_path / "out"),
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "cp1252"},
+    )
+    out, err = done.communicate()
+    assert (done.returncode, err) == (0, b"")
+    assert b"\\u0142\xf3d\\u017a" in out
+
+
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_terminal_gets_a_bar_and_colours_only_if_it_wants_them(
     many: Path, tmp_path: Path, model_folder: Path, colour: bool
