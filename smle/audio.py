@@ -276,4 +276,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = getattr(error, "error_string", None) or str(error)
+    if "is not a regular file" in text:  # which was looked at before; libsndfile has nothing better
+        return "of no known format"
     return " ".join(str(text).split()).removeprefix("Error : ").rstrip(".") or type(error).__name__

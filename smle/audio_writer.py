@@ -20,7 +20,7 @@ from smle.formats import (
     MOST_BYTES,
     WAV_FORMATS,
     SequentialFile,
-    check_rate,
+    check_holds,
     format_of,
     frame_bytes,
     target_for,
@@ -89,7 +89,7 @@ class AudioWriter:
         if not self.overwrite and self.path.exists():
             raise self._exists()
         try:
-            check_rate(self.subtype, self.sample_rate)
+            check_holds(self.format, self.subtype, self.sample_rate, self.channels)
         except AudioError as error:
             raise AudioError(f"{shown(self.path)}: {error}") from None
         try:

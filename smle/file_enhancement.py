@@ -19,7 +19,7 @@ from smle.beginning import HEARD_S, beginning
 from smle.encodings import kept, largest_sample
 from smle.errors import AudioError, SmleError
 from smle.file_report import FileReport
-from smle.formats import Target, check_rate, container_for, target_for
+from smle.formats import Target, check_holds, container_for, target_for
 from smle.jobs import Job
 from smle.levels import LevelMeter
 from smle.padding import padded_together
@@ -246,7 +246,7 @@ def _target(job: Job, info: AudioInfo, options: FileOptions) -> Target:
         target = target_for(
             info.format, info.subtype, wanted=options.format, wanted_subtype=options.subtype
         )
-        check_rate(target.subtype, info.sample_rate)
+        check_holds(target.format, target.subtype, info.sample_rate, info.channels)
     except AudioError as error:
         raise AudioError(f"{shown(job.output)}: {error}") from None
     return target

@@ -57,6 +57,7 @@ _RATES = {
     "MPEG_LAYER_III": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
 }
 _MOST_VORBIS_HZ = 200_000
+_MOST_CHANNELS = {"FLAC": 8, "MP3": 2}
 # What headers of 32 bits claim that were written before the end was known.
 _UNKNOWN_BYTES = (range(1), range(0x7FFF_0000, 0x8000_1000), range(0xFFFF_0000, 1 << 32))
 
@@ -147,19 +148,24 @@ def target_for(
     return Target(chosen, _OWN_CODECS.get(chosen, ("PCM_16",))[0], suffix)
 
 
-def check_rate(subtype: str, sample_rate: int) -> None:
-    """Check that an encoding knows a sample rate.
+def check_holds(format: str, subtype: str, sample_rate: int, channels: int) -> None:
+    """Check that a file can hold a signal.
 
     Args:
-        subtype: libsndfile's name of the encoding.
+        format: libsndfile's name of the format.
+        subtype: Its name of the encoding.
         sample_rate: In Hz.
+        channels: How many.
 
     Raises:
-        AudioError: It does not.
+        AudioError: It cannot.
 
     Example:
-        >>> check_rate("OPUS", 48_000)
+        >>> check_holds("OGG", "OPUS", 48_000, 2)
     """
+    most = _MOST_CHANNELS.get(format)
+    if most and channels > most:
+        raise AudioError(f"{format} holds {most} channels, not {channels}; choose another format")
     rates = _RATES.get(subtype)
     if rates and sample_rate not in rates:
         known = ", ".join(map(str, rates))
