@@ -9,6 +9,7 @@ import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ import soundfile as sf
 
 import smle
 from smle.audio import AudioReader, read, write
+from smle.streaming import expert_number
+from smle_cli.enhance_command import _checked_route
 from smle_cli.main import exit_code
 
 Run = Callable[..., int]
@@ -723,6 +726,14 @@ def test_what_a_killed_run_left_of_one_file_is_swept(run: Run, noisy: Path, tmp_
     part.write_bytes(b"left")
     assert run(noisy / "a.wav", tmp_path / "a.wav") == 0
     assert not part.exists()
+
+
+def test_an_expert_goes_by_its_name_before_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = SimpleNamespace(expert_names=("-5", "0", "other"))
+    monkeypatch.setattr("smle.model_folders.read_bundled_recipe", lambda model: recipe)
+    chosen = [_checked_route(route, "any") for route in ("-5", "0", "1", "2")]
+    assert chosen == ["-5", "0", "0", "other"]
+    assert expert_number(recipe.expert_names, "0") == 1  # as Python and the plug-in have it
 
 
 @pytest.mark.parametrize("route", ["file", "folder", "two", "1", "generalist"])

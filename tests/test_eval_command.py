@@ -63,6 +63,22 @@ def test_a_report_is_written_once_and_gone_on_with(
     assert json.loads((tmp_path / "r" / "summary.json").read_text())["pairs"]["scored"] == 6
 
 
+@pytest.mark.parametrize(("rate", "heard"), [(96_001, 0), (96_000, 1)])
+def test_a_rate_that_no_page_can_play_is_scored(
+    run: Run, tmp_path: Path, rate: int, heard: int
+) -> None:
+    speech = speech_like(1.0, 0).astype(np.float32)[None]
+    for folder, gain in (("c", 1.0), ("n", 0.5)):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "a.wav", gain * speech, rate)
+    report = tmp_path / "r"
+    folders = (tmp_path / "n", tmp_path / "c")
+    assert run(*folders, "--metrics", "si-sdr", "--report", report) == 0
+    assert json.loads((report / "summary.json").read_text())["pairs"]["scored"] == 1
+    page = (report / "report.html").read_text()
+    assert page.count('"flac":') == 2 * heard
+
+
 def test_two_systems_of_one_name_are_refused(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
