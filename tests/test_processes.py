@@ -232,11 +232,16 @@ def test_a_recording_that_is_interrupted_holds_what_came_until_then(
     tmp_path: Path, model_folder: Path, asked: int
 ) -> None:
     audio = sound(2.0)
-    process = start(
-        *("enhance", "--model", model_folder, "--raw-rate", "16000", "--raw-subtype", "FLOAT"),
-        *("-", tmp_path / "out.flac"),
-        stdin=subprocess.PIPE,
-    )
+    before = signal.getsignal(asked)
+    signal.signal(asked, signal.SIG_DFL)  # under nohup the process would inherit that it is ignored
+    try:
+        process = start(
+            *("enhance", "--model", model_folder, "--raw-rate", "16000", "--raw-subtype", "FLOAT"),
+            *("-", tmp_path / "out.flac"),
+            stdin=subprocess.PIPE,
+        )
+    finally:
+        signal.signal(asked, before)
     assert process.stdin
     process.stdin.write(np.ascontiguousarray(audio.T).tobytes())
     process.stdin.flush()
