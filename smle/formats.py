@@ -165,7 +165,9 @@ def check_holds(format: str, subtype: str, sample_rate: int, channels: int) -> N
     """
     most = _MOST_CHANNELS.get(format)
     if most and channels > most:
-        raise AudioError(f"{format} holds {most} channels, not {channels}; choose another format")
+        raise AudioError(
+            f"{format} holds up to {most} channels, not {channels}; choose another format"
+        )
     rates = _RATES.get(subtype)
     if rates and sample_rate not in rates:
         known = ", ".join(map(str, rates))
