@@ -42,8 +42,6 @@ _MOST_HEADER_BYTES = 8192
 _PROMISED_AND_HELD = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: *(\d+) \(should be (\d+)\)", re.MULTILINE
 )
-
-
 # Of a W64 file it says what the header promises, and not that less is there.
 _W64_PROMISED_AND_HELD = re.compile(r"^Length : (?P<held>\d+)$\s^riff : (?P<promised>\d+)$", re.M)
 

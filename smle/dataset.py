@@ -144,8 +144,7 @@ class MixtureDataset:
         config = self.config
         if rng.random() < config.speed:
             factor = float(rng.uniform(*config.speed_range))
-            drawn = self._speech.segment(rng, index, math.ceil(self.length * factor))
-            clean = augmentation.change_speed(drawn, factor, length=self.length)
+            clean = self._at_speed(self._speech, rng, index, factor)
         else:
             clean = self._speech.segment(rng, index, self.length)
         if rng.random() < config.equalise:
@@ -194,7 +193,12 @@ class MixtureDataset:
         if not (config.noise_speed and rng.random() < config.noise_speed):
             return self._noise.segment(rng, index, self.length)
         factor = float(np.exp(rng.uniform(*np.log(config.noise_speed_range))))
-        drawn = self._noise.segment(rng, index, math.ceil(self.length * factor))
+        return self._at_speed(self._noise, rng, index, factor)
+
+    def _at_speed(
+        self, draw: SpeechDraw | NoiseDraw, rng: np.random.Generator, index: int, factor: float
+    ) -> Signal:
+        drawn = draw.segment(rng, index, math.ceil(self.length * factor))
         return augmentation.change_speed(drawn, factor, length=self.length)
 
     def _alike(self, first: int | None, second: int) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smle.aligned import aligned
 from smle.audio import AudioInfo, AudioReader, AudioWriter
 from smle.beginning import HEARD_S, beginning
-from smle.encodings import kept, largest_sample
+from smle.encodings import kept
 from smle.errors import AudioError, SmleError
 from smle.file_report import FileReport
 from smle.formats import Target, check_holds, container_for, target_for
@@ -88,15 +88,15 @@ def enhance_files(
         try:
             with AudioReader(job.input) as reader:
                 info = reader.info
-                _target(job, info, options)  # what cannot be written is not worth the work
+                target = _target(job, info, options)  # before the work, which it may not be worth
                 if info.frames * info.channels > STREAMED_ABOVE:
                     if job not in standing:
-                        reports[job] = _stream(enhancer, reader, job, options, progress)
+                        reports[job] = _stream(enhancer, reader, job, target, options, progress)
                 else:
                     noisy = np.concatenate(list(reader.blocks()), axis=1)
                     elapsed_s = time.perf_counter() - start
                     beside = _Beside.of(reader)
-                    small.append(_Small(job, info, beside, noisy, elapsed_s))
+                    small.append(_Small(job, info, target, beside, noisy, elapsed_s))
         except (SmleError, OSError, RuntimeError, MemoryError) as error:
             reports[job] = failed(job, error, time.perf_counter() - start)
     for together in padded_together([(one.info.sample_rate, one.noisy.shape) for one in small]):
@@ -144,6 +144,7 @@ class _Beside:
 class _Small:
     job: Job
     info: AudioInfo
+    target: Target
     beside: _Beside
     noisy: Signal
     read_s: float
@@ -179,9 +180,9 @@ def _batch(
         if small.job in standing:
             continue
         start = time.perf_counter()
-        meter = LevelMeter(small.info.sample_rate, largest_sample(small.info.subtype))
+        meter = LevelMeter(small.info.sample_rate, small.info.subtype)
         try:
-            with _writer(small.job, small.info, small.beside, options) as writer:
+            with _writer(small.job, small.info, small.target, small.beside, options) as writer:
                 _take(small.noisy, result.audio, options, meter, writer)
         except (SmleError, OSError) as error:
             reports[small.job] = failed(small.job, error, time.perf_counter() - start)
@@ -196,11 +197,16 @@ def _batch(
 
 
 def _stream(
-    enhancer: Enhancer, reader: AudioReader, job: Job, options: FileOptions, progress: Progress
+    enhancer: Enhancer,
+    reader: AudioReader,
+    job: Job,
+    target: Target,
+    options: FileOptions,
+    progress: Progress,
 ) -> FileReport:
     start = time.perf_counter()
     info = reader.info
-    meter = LevelMeter(info.sample_rate, largest_sample(info.subtype))
+    meter = LevelMeter(info.sample_rate, info.subtype)
     route: str | list[int] = options.route
     if route == "file":
         route = enhancer.channel_routes(pieces(job.input))
@@ -213,7 +219,7 @@ def _stream(
         stream.hear(beginning(first, info.sample_rate))
         blocks = chain([first], blocks)
     frames = 0
-    with _writer(job, info, _Beside.of(reader), options) as writer:
+    with _writer(job, info, target, _Beside.of(reader), options) as writer:
         for noisy, estimate in aligned(stream, blocks, info.channels):
             _take(noisy, estimate, options, meter, writer)
             frames += noisy.shape[1]
@@ -222,12 +228,13 @@ def _stream(
     return _report(enhancer, job, info, frames, writer, meter, stream.routing, elapsed_s)
 
 
-def _writer(job: Job, info: AudioInfo, beside: _Beside, options: FileOptions) -> AudioWriter:
+def _writer(
+    job: Job, info: AudioInfo, target: Target, beside: _Beside, options: FileOptions
+) -> AudioWriter:
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AudioError(f"{shown(job.output)}: cannot be written ({error.strerror})") from error
-    target = _target(job, info, options)
     return AudioWriter(
         job.output,
         info.sample_rate,

@@ -45,9 +45,8 @@ def length_of(path: Path, file: SequentialFile) -> Length:
             return Length(counted.samples, exact=False, all_found=False)
         return Length(found if counted.stated else counted.samples, exact=counted.stated)
     if file.subtype in ("MPEG_LAYER_I", "MPEG_LAYER_II"):
-        return Length(
-            found, exact=False
-        )  # reckoned from the bit rate, wrong where frames are padded
+        # Reckoned from the bit rate: wrong where frames are padded.
+        return Length(found, exact=False)
     if file.format == "OGG":
         pages = walk_pages(path)
         if pages.chained:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from smle.encodings import largest_sample
+
 FRAME_S = 0.02
 QUIETEST = 0.1
 SILENCE_DBFS = -120.0
@@ -21,7 +23,7 @@ class LevelMeter:
 
     Args:
         sample_rate: In Hz.
-        full_scale: At or above it a sample counts as clipped.
+        subtype: Encoding of the noisy signal: samples at its full scale count as clipped.
 
     Example:
         >>> meter = LevelMeter(16_000)
@@ -31,8 +33,8 @@ class LevelMeter:
         (20.0, -20)
     """
 
-    def __init__(self, sample_rate: int, full_scale: float = 1.0 - 2.0**-15) -> None:
-        self._full_scale = full_scale
+    def __init__(self, sample_rate: int, subtype: str = "PCM_16") -> None:
+        self._full_scale = largest_sample(subtype)
         self._frame = max(1, round(sample_rate * FRAME_S))
         self._rest: NDArray[np.float32] | None = None
         # By level of the noisy frame: how many, energy of the noisy, energy of the estimate.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smle.aligned import aligned
 from smle.audio import AudioReader
 from smle.audio_writer import AudioWriter
-from smle.encodings import kept, largest_sample
+from smle.encodings import kept
 from smle.errors import AudioError
 from smle.file_enhancement import BLOCK_S, FileOptions
 from smle.formats import RAW_SUBTYPES, container_for, format_of, target_for
@@ -63,7 +63,7 @@ def enhance_pipe(
             atten_lim_db=options.atten_lim_db,
         )
         write, subtype = _sink(stack, sink, form, options, header=raw is None)
-        meter = LevelMeter(form.sample_rate, largest_sample(form.subtype))
+        meter = LevelMeter(form.sample_rate, form.subtype)
         frames = 0
         if isinstance(source, FileIO) and form.frames is None:
             blocks = stack.enter_context(closing(_until_interrupted(blocks)))
