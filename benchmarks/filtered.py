@@ -25,10 +25,10 @@ from scipy.signal import fftconvolve, firwin
 from threadpoolctl import threadpool_limits
 
 from smle import load
-from smle.audio import read
-from smle.metrics import MetricError, si_sdr_db
-from smle.pairs import match_pairs
-from smle.statistics import summarise
+from smle.evaluation.metrics import MetricError, si_sdr_db
+from smle.evaluation.pairs import match_pairs
+from smle.evaluation.statistics import summarise
+from smle.files.audio import read
 
 Signal = NDArray[np.float32]
 Change = Callable[[Signal], Signal]

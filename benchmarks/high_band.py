@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from smle.metric_table import Column, Metric, Signals
-from smle.metrics import LIMIT_DB, MetricError, Signal, checked, energy_of_clean
+from smle.evaluation.metric_table import Column, Metric, Signals
+from smle.evaluation.metrics import LIMIT_DB, MetricError, Signal, checked, energy_of_clean
 
 BAND_HZ = (4000.0, 8000.0)
 ACTIVE_DB, VOICED, CONSONANT_HZ = 40.0, 0.5, 2000.0

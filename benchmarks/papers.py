@@ -27,9 +27,9 @@ from papers_training import list_material, runs, train_run
 from running import dot, run_script
 from threadpoolctl import threadpool_limits
 
-from smle.pair_lists import read_conditions
-from smle.pairs import Pair, match_pairs, with_conditions
-from smle.stage import Progress
+from smle.evaluation.pair_lists import read_conditions
+from smle.evaluation.pairs import Pair, match_pairs, with_conditions
+from smle.training.stage import Progress
 
 
 def main() -> None:

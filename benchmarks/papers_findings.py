@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from papers_plan import HIDDEN_SIZE, Budget, generalist_name
 from papers_scores import ROUTES, Scored
 
-from smle.statistics import compare, summarise
+from smle.evaluation.statistics import compare, summarise
 
 # Of each claim: what, whose score, and the score it is held against.
 CLAIMS = (

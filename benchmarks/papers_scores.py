@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from papers_training import Run
 
 import smle
-from smle.complexity import Complexity, complexity
-from smle.evaluation import evaluate
-from smle.model_systems import ModelSystems
-from smle.pairs import Pair
-from smle.score_log import ScoreLog
-from smle.score_table import ScoreTable
-from smle.scoring import Audio, ScoringRule, SystemEstimate
+from smle.evaluation.model_systems import ModelSystems
+from smle.evaluation.pairs import Pair
+from smle.evaluation.parallel import evaluate
+from smle.evaluation.score_log import ScoreLog
+from smle.evaluation.score_table import ScoreTable
+from smle.evaluation.scoring import Audio, ScoringRule, SystemEstimate
+from smle.model.complexity import Complexity, complexity
 
 RULE = ScoringRule(("si-sdri",))
 ROUTES = ("generalist", "routed", "segment", "dense", "oracle", "best")
@@ -43,7 +43,7 @@ class Routes:
     def __call__(
         self, noisy: Audio, rate: int, pair: Pair, clean: Audio | None
     ) -> dict[str, SystemEstimate]:
-        """Enhance a noisy signal (see `smle.scoring.Enhance`)."""
+        """Enhance a noisy signal (see `smle.evaluation.scoring.Enhance`)."""
         if self._run.group is None:
             estimate = self._enhancer(noisy, rate, route="generalist")
             return {"generalist": SystemEstimate(estimate)}

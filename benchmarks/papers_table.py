@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from smle.whole_files import write_whole
+from smle.files.whole_files import write_whole
 
 _COUNTS = {"alone": "specialist alone", "active": "active, with gate", "stored": "stored"}
 _TICKS = {100_000: "100K", 300_000: "300K", 1_000_000: "1M", 3_000_000: "3M"}

@@ -22,13 +22,13 @@ from papers_plan import (
 )
 from safetensors.torch import load_file
 
-from smle.checkpoint import load_model, save_model
-from smle.cluster_corpus import Clustering, cluster_corpus
-from smle.clusters import write_clusters
-from smle.stage import Watch, trunk_path
-from smle.training import Stage, train
-from smle.training_data import Material
-from smle.whole_files import write_whole
+from smle.clustering.run import Clustering, cluster_corpus
+from smle.files.whole_files import write_whole
+from smle.material.clusters import write_clusters
+from smle.model.checkpoint import load_model, save_model
+from smle.training.data import Material
+from smle.training.run import Stage, train
+from smle.training.stage import Watch, trunk_path
 
 _KS = (2, 5, 10)
 _EMBEDDING_STEPS = 700

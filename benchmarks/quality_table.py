@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from smle.whole_files import write_whole
+from smle.files.whole_files import write_whole
 
 COSTS = ("active_parameters", "stored_parameters", "mmac_per_s", "cpu_s_per_audio_s")
 # What must be better than a peer's for a model to be better than the peer.

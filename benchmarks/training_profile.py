@@ -17,17 +17,17 @@ from pathlib import Path
 
 import torch
 
-from smle.config import NetworkConfig
-from smle.corpus import read_corpus
-from smle.dataset import MixtureDataset
-from smle.decoded import Decoded
-from smle.mixing_config import MixingConfig
-from smle.networks import build_network
-from smle.optimisers import optimisers_for
-from smle.prefetch import prefetch
-from smle.recipe import Recipe, StageConfig, TrainingConfig
-from smle.rooms import Rooms, read_responses
-from smle.spectra import Spectra
+from smle.material.corpus import read_corpus
+from smle.material.dataset import MixtureDataset
+from smle.material.decoded import Decoded
+from smle.material.mixing_config import MixingConfig
+from smle.material.prefetch import prefetch
+from smle.material.rooms import Rooms, read_responses
+from smle.model.config import NetworkConfig
+from smle.model.networks import build_network
+from smle.model.recipe import Recipe, StageConfig, TrainingConfig
+from smle.training.optimisers import optimisers_for
+from smle.training.spectra import Spectra
 
 BATCH_SIZE, SEGMENT_S = 8, 2.5
 PLAIN = MixingConfig(

@@ -16,8 +16,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from smle.audio import write
-from smle.mixing import mix_at_snr
+from smle.files.audio import write
+from smle.material.mixing import mix_at_snr
 
 Signal = NDArray[np.float32]
 

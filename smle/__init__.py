@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smle.enhancer import Enhanced, Enhancer, load
+    from smle.enhancement.enhancer import Enhanced, Enhancer, load
+    from smle.enhancement.routing import Routing, Segment
+    from smle.enhancement.streaming import Stream
     from smle.errors import AudioError, CorpusError, ModelError, RecipeError, SmleError
-    from smle.model_folders import bundled_models
-    from smle.routing import Routing, Segment
-    from smle.streaming import Stream
+    from smle.model.folders import bundled_models
 
 __all__ = [
     "AudioError",
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bundled_models": "model_folders",
-    "Enhanced": "enhancer",
-    "Enhancer": "enhancer",
-    "load": "enhancer",
-    "Routing": "routing",
-    "Segment": "routing",
-    "Stream": "streaming",
+    "bundled_models": "model.folders",
+    "Enhanced": "enhancement.enhancer",
+    "Enhancer": "enhancement.enhancer",
+    "load": "enhancement.enhancer",
+    "Routing": "enhancement.routing",
+    "Segment": "enhancement.routing",
+    "Stream": "enhancement.streaming",
 }
 
 

@@ -146,7 +146,7 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
             raise
         return
     try:
-        from smle.cluster import WORKERS_BACK_WITHIN_S, ClusterBackend, connect
+        from smle.dask_workers import WORKERS_BACK_WITHIN_S, ClusterBackend, connect
     except ImportError as error:
         raise DispatchError(
             "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
@@ -176,8 +176,8 @@ def _serve(parent: int) -> None:
 
 
 def _died() -> tuple[type[Exception], ...]:
-    if "smle.cluster" not in sys.modules:
+    if "smle.dask_workers" not in sys.modules:
         return (BrokenExecutor,)
-    from smle.cluster import KilledWorker
+    from smle.dask_workers import KilledWorker
 
     return (BrokenExecutor, KilledWorker)

@@ -22,7 +22,7 @@ def read_bars(bars: Sequence[str], metrics: Sequence[str]) -> dict[str, float]:
     Raises:
         click.UsageError: If one is no number, or is not computed.
     """
-    from smle.metric_table import METRICS
+    from smle.evaluation.metric_table import METRICS
 
     columns = {
         key: column.name

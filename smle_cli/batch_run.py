@@ -14,10 +14,10 @@ import click
 from smle_cli.main import FilesFailedError
 
 if TYPE_CHECKING:
-    from smle.file_enhancement import Progress
-    from smle.file_report import FileReport
-    from smle.jobs import Job, Plan
-    from smle.sessions import BatchOptions
+    from smle.batch.file_enhancement import Progress
+    from smle.batch.file_report import FileReport
+    from smle.batch.jobs import Job, Plan
+    from smle.batch.sessions import BatchOptions
 
 
 def run_and_show(
@@ -44,10 +44,10 @@ def run_and_show(
     Raises:
         FilesFailedError: Some files failed, or the report could not be written.
     """
-    from smle.batch import run_batch
+    from smle.batch.file_report import ReportFile, is_report
+    from smle.batch.run import run_batch
     from smle.errors import AudioError
-    from smle.file_report import ReportFile, is_report
-    from smle.paths import shown
+    from smle.files.paths import shown
     from smle_cli.closing_table import Closing
     from smle_cli.consoles import message_console
     from smle_cli.progress import BatchProgress
@@ -84,14 +84,14 @@ def run_and_show(
 
 
 def _alone(job: Job, options: BatchOptions, progress: Progress) -> Generator[FileReport]:
-    from smle.batch import run_file
+    from smle.batch.run import run_file
 
     yield run_file(job, options, progress)
 
 
 def _seconds(job: Job) -> float | None:
-    from smle.audio import probe
     from smle.errors import AudioError
+    from smle.files.audio import probe
 
     try:
         return probe(job.input).seconds

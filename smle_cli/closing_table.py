@@ -9,7 +9,7 @@ from smle_cli.progress import duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from smle.file_report import FileReport
+    from smle.batch.file_report import FileReport
 
 MAX_ROWS = 20
 

@@ -11,7 +11,7 @@ from smle_cli.given_options import refuse_given
 from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
-    from smle.clustering import Grouped
+    from smle.clustering.by_property import Grouped
 
 T = TypeVar("T", int, float)
 MEANT_FOR = {
@@ -105,9 +105,9 @@ def cluster(
     centroids, sizes, hours, silhouette, stability and, where they are known, genders; a picture of
     the embedding space is drawn beside it where matplotlib is installed.
     """
-    from smle.cluster_corpus import Clustering, cluster_corpus
-    from smle.clusters import write_clusters
+    from smle.clustering.run import Clustering, cluster_corpus
     from smle.errors import CorpusError
+    from smle.material.clusters import write_clusters
     from smle_cli.cluster_report import show_clusters
     from smle_cli.consoles import message_console
     from smle_cli.interrupts import stop_if_asked
@@ -149,7 +149,7 @@ def cluster(
 
 
 def _draw(picture: Path, grouped: Grouped, *, quiet: bool) -> None:
-    from smle.cluster_plot import draw_clusters
+    from smle.clustering.plot import draw_clusters
     from smle.errors import SmleError
 
     try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from smle_cli.consoles import message_console
 
 if TYPE_CHECKING:
-    from smle.clustering import Grouped
-    from smle.clusters import Clusters
+    from smle.clustering.by_property import Grouped
+    from smle.material.clusters import Clusters
 
 
 def show_clusters(grouped: Grouped) -> None:

@@ -17,8 +17,8 @@ from smle_cli.given_path import GivenPath
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from smle.jobs import Plan
-    from smle.sessions import BatchOptions
+    from smle.batch.jobs import Plan
+    from smle.batch.sessions import BatchOptions
 
 WORTH_MORE_PROCESSES_BYTES = 8_000_000
 _FOR_RAW = ("raw_rate", "raw_channels", "raw_subtype")
@@ -108,11 +108,11 @@ def enhance(
     Rate, channels, length, encoding and text tags stay, folders keep their tree. Nothing
     existing is overwritten without --force, and every output appears whole or not at all.
     """
-    from smle.file_enhancement import FileOptions
-    from smle.formats import format_of, is_written
-    from smle.jobs import takes_names
-    from smle.model_digest import model_digest
-    from smle.sessions import BatchOptions
+    from smle.batch.file_enhancement import FileOptions
+    from smle.batch.jobs import takes_names
+    from smle.batch.sessions import BatchOptions
+    from smle.files.formats import format_of, is_written
+    from smle.model.digest import model_digest
 
     if atten_lim is not None and not math.isfinite(atten_lim):
         raise click.UsageError(
@@ -147,7 +147,7 @@ def enhance(
         overwrite=force,
     )
     if str(noisy) == "-" or str(out) == "-":
-        from smle.pipes import PipeFormat
+        from smle.files.pipes import PipeFormat
 
         refuse_given(_FOR_FILES, "for files and folders, not for a stream")
         if str(out) != "-" and not named:
@@ -197,7 +197,7 @@ def _container(format: str) -> str:
 
 
 def _checked_route(route: str, model: str) -> str:
-    from smle.model_folders import read_bundled_recipe
+    from smle.model.folders import read_bundled_recipe
 
     names = read_bundled_recipe(model).expert_names
     if route not in names and route.isdecimal() and int(route) < len(names):
@@ -209,7 +209,7 @@ def _checked_route(route: str, model: str) -> str:
 
 
 def _plan(noisy: Path, out: Path, format: str, suffix: str) -> tuple[Plan, Path]:
-    from smle.jobs import Plan, plan_file, plan_folder
+    from smle.batch.jobs import Plan, plan_file, plan_folder
 
     if noisy.is_file():
         job = plan_file(noisy, out, format=format, suffix=suffix)
@@ -232,7 +232,7 @@ def _jobs_for(plan: Plan) -> int:
 def _check_encoding(format: str, subtype: str | None) -> None:
     """Refuse, before anything is enhanced, what no file can be written in."""
     from smle.errors import AudioError
-    from smle.formats import format_names, target_for
+    from smle.files.formats import format_names, target_for
 
     if subtype is None:
         return
@@ -251,8 +251,8 @@ def _check_encoding(format: str, subtype: str | None) -> None:
 def _print_plan(
     plan: Plan, options: BatchOptions, noisy: Path, folder: Path, digest: str, *, copy_others: bool
 ) -> None:
-    from smle.batch import dry_run
-    from smle.paths import shown
+    from smle.batch.run import dry_run
+    from smle.files.paths import shown
 
     for job, action in dry_run(plan, options, out=folder, model_digest=digest):
         click.echo(f"{action}\t{shown(job.input)}\t{shown(job.output)}")
@@ -279,8 +279,8 @@ def _copy_actions(
 
 def _copy_others(plan: Plan, noisy: Path, folder: Path, options: BatchOptions) -> int:
     """Copy the files that are no audio; returns how many could not be."""
-    from smle.copying import copy_whole
     from smle.errors import AudioError
+    from smle.files.copying import copy_whole
 
     lost = 0
     for other, action in _copy_actions(plan, noisy, folder, options):

@@ -14,8 +14,8 @@ from smle_cli.given_path import GivenPath
 from smle_cli.main import NOTHING_DONE, FilesFailedError
 
 if TYPE_CHECKING:
-    from smle.model_systems import ModelSystems
-    from smle.pairs import Matched, Pair
+    from smle.evaluation.model_systems import ModelSystems
+    from smle.evaluation.pairs import Matched, Pair
 
 PLACE = GivenPath(path_type=Path)
 
@@ -145,8 +145,8 @@ def evaluate(
     if resume and report is None:
         raise click.UsageError("--resume goes on with a report; give --report DIR")
     from smle.dispatch import cpu_count
-    from smle.evaluation_run import EvaluationPlan, run_evaluation
-    from smle.scoring import ScoringRule
+    from smle.evaluation.run import EvaluationPlan, run_evaluation
+    from smle.evaluation.scoring import ScoringRule
     from smle_cli.bars import fallen_short, read_bars
     from smle_cli.consoles import message_console
     from smle_cli.pair_progress import PairProgress
@@ -192,7 +192,7 @@ def evaluate(
 
 
 def _list_metrics() -> None:
-    from smle.metric_table import METRICS, missing_package
+    from smle.evaluation.metric_table import METRICS, missing_package
 
     for name, metric in METRICS.items():
         package = missing_package(name)
@@ -203,7 +203,7 @@ def _list_metrics() -> None:
 def _metrics(metrics: str | None, pair: Pair, *, quiet: bool) -> tuple[str, ...]:
     """Return what is asked for, or what can be computed by default."""
     from smle.errors import SmleError
-    from smle.metric_table import DEFAULT_METRICS, METRICS, missing_package
+    from smle.evaluation.metric_table import DEFAULT_METRICS, METRICS, missing_package
 
     given = {"clean"} if pair.clean else set()
     given |= {"noisy"} if pair.noisy else set()
@@ -240,8 +240,8 @@ def _matched(
     *,
     enhances: bool,
 ) -> Matched:
-    from smle.pair_lists import read_conditions, read_pairs
-    from smle.pairs import Matched, match_pairs, with_conditions
+    from smle.evaluation.pair_lists import read_conditions, read_pairs
+    from smle.evaluation.pairs import Matched, match_pairs, with_conditions
 
     if pairs is not None:
         if scored is not None or noisy is not None or systems:
@@ -272,7 +272,7 @@ def _matched(
 
 
 def _estimates(systems: tuple[str, ...], *, enhances: bool) -> dict[str, Path]:
-    from smle.systems import KINDS
+    from smle.evaluation.systems import KINDS
 
     taken = {"noisy", "clean", *(KINDS if enhances else ())}
     estimates: dict[str, Path] = {}
@@ -294,6 +294,6 @@ def _models(models: tuple[str, ...], route: str, *, hear_first: bool) -> ModelSy
         return None
     if len(set(models)) < len(models):
         raise click.UsageError("--model names one model twice; name each once")
-    from smle.model_systems import ModelSystems
+    from smle.evaluation.model_systems import ModelSystems
 
     return ModelSystems(models, route, hear_first=hear_first)

@@ -19,7 +19,7 @@ def models(names: tuple[str, ...], *, as_json: bool) -> None:
     Parameters and MMAC/s are of one channel: active counts the gate and the one specialist that
     runs, stored counts all. SI-SDRi is the routed model's improvement, on what its card names.
     """
-    from smle.model_folders import bundled_models, find_model
+    from smle.model.folders import bundled_models, find_model
 
     folders = {name: find_model(name) for name in names} or bundled_models()
     facts = {name: _facts(folder) for name, folder in folders.items()}
@@ -32,10 +32,10 @@ def models(names: tuple[str, ...], *, as_json: bool) -> None:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    from smle.complexity import complexity
     from smle.errors import ModelError
-    from smle.model_folders import RECIPE_NAME, WEIGHTS_NAME
-    from smle.recipe import read_recipe
+    from smle.model.complexity import complexity
+    from smle.model.folders import RECIPE_NAME, WEIGHTS_NAME
+    from smle.model.recipe import read_recipe
 
     recipe = read_recipe(folder / RECIPE_NAME)
     path = folder / "scores.json"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from smle.file_enhancement import FileOptions
-    from smle.pipes import PipeFormat
+    from smle.batch.file_enhancement import FileOptions
+    from smle.files.pipes import PipeFormat
 
 
 def pipe_and_show(
@@ -34,8 +34,8 @@ def pipe_and_show(
         raw: Layout of raw samples.
         quiet: Say nothing but errors.
     """
-    from smle.batch import cached_enhancer
-    from smle.pipe_enhancement import enhance_pipe
+    from smle.batch.pipe_enhancement import enhance_pipe
+    from smle.batch.run import cached_enhancer
     from smle_cli.interrupts import stop_if_asked
     from smle_cli.progress import duration
 

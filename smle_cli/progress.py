@@ -11,7 +11,7 @@ from smle_cli.interrupts import stop_if_asked
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from smle.file_report import FileReport
+    from smle.batch.file_report import FileReport
 
 LINE_EVERY_S = 10.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from smle.report import score_text
+from smle.evaluation.report import score_text
 from smle_cli.consoles import PLAIN_WIDTH
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def show_scores(summary: dict[str, Any]) -> None:
     """
     from rich.console import Console
 
-    from smle.findings import delays, findings, primary_column
-    from smle.gate_summary import gate_text
+    from smle.evaluation.findings import delays, findings, primary_column
+    from smle.evaluation.gate_summary import gate_text
 
     columns = summary["columns"]
     width = None if sys.stdout.isatty() else max(PLAIN_WIDTH, 24 * (len(columns) + 2))
@@ -120,7 +120,7 @@ def _table(first: str) -> Table:
 
 
 def _say(console: Console, text: str) -> None:
-    from smle.paths import shown
+    from smle.files.paths import shown
 
     console.print(shown(text), markup=False, soft_wrap=True)
 

@@ -11,7 +11,7 @@ import click
 from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
-    from smle.stage import Progress, Watch
+    from smle.training.stage import Progress, Watch
 
 STAGES = ("all", "generalist", "specialists", "gate", "finetune", "polish")
 FOLDER = GivenPath(path_type=Path, exists=True, file_okay=False)
@@ -59,10 +59,10 @@ def train(
     CORPUS holds the folders speech and noise, and perhaps rooms (or rir); where these hold a folder
     train, that one is taken. With --speech and --noise it may be left out.
     """
-    from smle.distributed import is_main_process, join_processes, own_device
-    from smle.training import STAGES as ALL_STAGES
-    from smle.training import train as train_model
-    from smle.training_data import Material
+    from smle.training.data import Material
+    from smle.training.distributed import is_main_process, join_processes, own_device
+    from smle.training.run import STAGES as ALL_STAGES
+    from smle.training.run import train as train_model
     from smle_cli.consoles import message_console
     from smle_cli.interrupts import stop_if_asked
     from smle_cli.training_progress import TrainingProgress
@@ -81,7 +81,7 @@ def train(
         if tells and not quiet:
             watches.append(stack.enter_context(TrainingProgress(message_console())))
         if tells and log:
-            from smle.training_log import TensorBoardLog
+            from smle.training.log import TensorBoardLog
 
             watches.append(TensorBoardLog(log))
 

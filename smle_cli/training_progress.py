@@ -11,7 +11,7 @@ from smle_cli.progress import LINE_EVERY_S, ProgressBar, duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from smle.stage import Progress
+    from smle.training.stage import Progress
 
 _FORGETTING = 0.98
 

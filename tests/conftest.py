@@ -49,7 +49,7 @@ def shared_data() -> Path:
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with random weights, small and quick."""
     from models import mixture
-    from smle.checkpoint import save_model
+    from smle.model.checkpoint import save_model
 
     folder = tmp_path_factory.mktemp("model")
     save_model(mixture(), RECIPE, folder)
@@ -61,7 +61,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred short files and a longer one."""
     from processes import sound
 
-    from smle.audio import write
+    from smle.files.audio import write
 
     folder = tmp_path_factory.mktemp("many")
     for index in range(200):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from smle.array_mixture import ArrayMixture
-from smle.config import GateConfig, NetworkConfig, RoutingConfig
-from smle.enhancer import Enhancer
-from smle.mixture import Mixture
-from smle.recipe import Recipe
+from smle.arrays.mixture import ArrayMixture
+from smle.enhancement.enhancer import Enhancer
+from smle.model.config import GateConfig, NetworkConfig, RoutingConfig
+from smle.model.mixture import Mixture
+from smle.model.recipe import Recipe
 
 RECURRENT = NetworkConfig("recurrent", "gru", hidden_size=8, layers=1)
 LSTM = NetworkConfig("recurrent", "lstm", hidden_size=8, layers=1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.ledger import LEDGER_NAME
+from smle.batch.ledger import LEDGER_NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 SMLE = [sys.executable, "-m", "smle_cli"]

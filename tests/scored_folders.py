@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smle.audio import write
+from smle.files.audio import write
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 NAMES = tuple(f"{'sub/' if n % 2 else ''}file{n}" for n in range(6))

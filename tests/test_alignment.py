@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smle.alignment import cut_to_common, delay_samples
 from smle.errors import AudioError
+from smle.evaluation.alignment import cut_to_common, delay_samples
 from tests.speech_like import noise_like, speech_like
 
 CLEAN = speech_like(1.0)[None].astype(np.float32)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from smle.array_gate import ArrayGate
-from smle.array_spectral import ArrayFeatures, ArrayRunningMean, ArrayStft
-from smle.config import GateConfig, SpectralConfig
-from smle.gate import Gate
-from smle.spectral import Features, Stft
+from smle.arrays.gate import ArrayGate
+from smle.arrays.spectral import ArrayFeatures, ArrayRunningMean, ArrayStft
+from smle.model.config import GateConfig, SpectralConfig
+from smle.model.gate import Gate
+from smle.model.spectral import Features, Stft
 from tests.models import LSTM, RANGES, RECURRENT, SUBBAND, arrays, mixture
 
 KINDS = pytest.mark.parametrize(

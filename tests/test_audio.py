@@ -15,13 +15,13 @@ import pytest
 import soundfile as sf
 from processes import ENVIRONMENT
 
-from smle.audio import AudioReader, AudioWriter, find_audio, probe, read, write
+from smle.batch.file_report import ReportFile
+from smle.batch.ledger import Ledger
 from smle.errors import AudioError
-from smle.file_report import ReportFile
-from smle.formats import SequentialFile
-from smle.ledger import Ledger
-from smle.locks import lock
-from smle.part_files import PartFile, remove_parts
+from smle.files.audio import AudioReader, AudioWriter, find_audio, probe, read, write
+from smle.files.formats import SequentialFile
+from smle.files.locks import lock
+from smle.files.part_files import PartFile, remove_parts
 
 
 def tone(frames: int, channels: int = 1, sample_rate: int = 16_000) -> np.ndarray:
@@ -245,7 +245,7 @@ def test_a_full_disk_is_said_in_the_systems_words(
                 return 0
             return super().write(data)
 
-    monkeypatch.setattr("smle.audio_writer.PartFile", FullFile)
+    monkeypatch.setattr("smle.files.audio_writer.PartFile", FullFile)
     with pytest.raises(AudioError, match="No space left on device"):
         write(tmp_path / f"a.{format}", tone(50_000), 16_000)
     assert names(tmp_path) == []
@@ -265,7 +265,7 @@ def test_a_missing_folder_and_an_impossible_encoding_are_errors(tmp_path: Path) 
 
 def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from smle.audio import AudioWriter;"
+        "import os, sys; from smle.files.audio import AudioWriter;"
         "writer = AudioWriter(sys.argv[1], 16_000, 1, format='WAV', subtype='PCM_16');"
         "writer.__enter__(); os.kill(os.getpid(), 9)"
     )
@@ -297,7 +297,7 @@ def test_a_sweep_that_comes_before_the_lock_costs_nothing(
             swept.append(remove_parts(tmp_path))
         return lock(descriptor, wait=wait)
 
-    monkeypatch.setattr("smle.locks.lock", late)
+    monkeypatch.setattr("smle.files.locks.lock", late)
     write(tmp_path / "a.wav", tone(100), 16_000)
     assert swept == [1]
     assert names(tmp_path) == ["a.wav"]

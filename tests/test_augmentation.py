@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve
 
-from smle import augmentation, synthetic
 from smle.errors import CorpusError
-from smle.rooms import Rooms, read_responses
-from smle.simulated_rooms import simulate_responses
+from smle.material import augmentation, synthetic
+from smle.material.rooms import Rooms, read_responses
+from smle.material.simulated_rooms import simulate_responses
 
 RATE = 16000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smle.bandwidth import HighBands
+from smle.enhancement.bandwidth import HighBands
 
 HEARD, BINS, HZ_PER_BIN, HOP_S = 257, 769, 31.25, 0.016
 

@@ -12,8 +12,8 @@ import soxr
 from scipy.signal import fftconvolve, firwin
 
 import smle
-from smle.metrics import si_sdr_db
-from smle.mixing import mix_at_snr
+from smle.evaluation.metrics import si_sdr_db
+from smle.material.mixing import mix_at_snr
 from tests.speech_like import noise_like, speech_like
 
 MODELS = ("base", "tiny")

@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import smle
-from smle.checkpoint import load_model, save_model
-from smle.enhancer import Enhancer
+from smle.enhancement.enhancer import Enhancer
 from smle.errors import ModelError, RecipeError
-from smle.mixture import Mixture
-from smle.model_folders import find_model
-from smle.recipe import parse_recipe, read_recipe
+from smle.model.checkpoint import load_model, save_model
+from smle.model.folders import find_model
+from smle.model.mixture import Mixture
+from smle.model.recipe import parse_recipe, read_recipe
 from tests.models import arrays
 
 RECIPE = """

@@ -9,18 +9,18 @@ import pytest
 import soundfile as sf
 from scipy.signal import lfilter
 
-from smle.cluster_corpus import Clustering, cluster_corpus
-from smle.cluster_plot import draw_clusters
-from smle.clusters import read_clusters
-from smle.config import NetworkConfig
-from smle.corpus import read_corpus
-from smle.decoded import Decoded
+from smle.clustering.by_loss import LossClustering, by_loss, even_assignment
+from smle.clustering.grouping import group
+from smle.clustering.plot import draw_clusters
+from smle.clustering.run import Clustering, cluster_corpus
+from smle.clustering.siamese import SiameseTraining, embed_speakers, train_embedding
+from smle.clustering.speaker_pairs import SpeakerPairs
+from smle.clustering.timbre import timbre
 from smle.errors import CorpusError, SmleError
-from smle.grouping import group
-from smle.loss_clustering import LossClustering, by_loss, even_assignment
-from smle.siamese import SiameseTraining, embed_speakers, train_embedding
-from smle.speaker_pairs import SpeakerPairs
-from smle.timbre import timbre
+from smle.material.clusters import read_clusters
+from smle.material.corpus import read_corpus
+from smle.material.decoded import Decoded
+from smle.model.config import NetworkConfig
 from smle_cli.main import exit_code
 
 RATE = 16000

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from smle.clusters import Clusters, Only, read_clusters, write_clusters
 from smle.errors import CorpusError
+from smle.material.clusters import Clusters, Only, read_clusters, write_clusters
 
 LEVELS = Clusters("snr", ("-5 dB", "0 dB", "5 dB", "10 dB"), levels_db=(-5, 0, 5, 10))
 SPEAKERS = Clusters("speaker", ("0", "1"), {"anna": 0, "bert": 1, "carl": 1})

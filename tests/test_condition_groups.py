@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from smle.condition_groups import group_by
+from smle.evaluation.condition_groups import group_by
 
 
 def labels(values: list, *, in_db: bool = False) -> list[tuple[str, int]]:

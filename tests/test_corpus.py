@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle.corpus import read_corpus
-from smle.decoded import Decoded
 from smle.errors import CorpusError
+from smle.material.corpus import read_corpus
+from smle.material.decoded import Decoded
 
 
 def write_tone(path: Path, seconds: float = 0.1, rate: int = 16000, level: float = 0.25) -> Path:

@@ -11,16 +11,16 @@ import pytest
 import soundfile as sf
 import torch
 
-from smle.clusters import Clusters, Only
-from smle.config import from_table
-from smle.corpus import read_corpus
-from smle.dataset import MixtureDataset
-from smle.decoded import Decoded
 from smle.errors import CorpusError, RecipeError
-from smle.mixing import snr_db_of
-from smle.mixing_config import MixingConfig
-from smle.prefetch import prefetch
-from smle.rooms import Rooms
+from smle.material.clusters import Clusters, Only
+from smle.material.corpus import read_corpus
+from smle.material.dataset import MixtureDataset
+from smle.material.decoded import Decoded
+from smle.material.mixing import snr_db_of
+from smle.material.mixing_config import MixingConfig
+from smle.material.prefetch import prefetch
+from smle.material.rooms import Rooms
+from smle.model.config import from_table
 
 PLAIN = MixingConfig(
     segment_s=0.5,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle.mixing import snr_db_of
+from smle.material.mixing import snr_db_of
 
 
 def test_the_demo_makes_what_it_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.dnsmos import dnsmos, mel_spectrogram
-from smle.metrics import MetricError, resampled
+from smle.evaluation.dnsmos import dnsmos, mel_spectrogram
+from smle.evaluation.metrics import MetricError, resampled
 from tests.speech_like import RATE_HZ, cases, noise_like, speech_like
 
 pytest.importorskip("onnxruntime")

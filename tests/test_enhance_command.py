@@ -16,8 +16,8 @@ import pytest
 import soundfile as sf
 
 import smle
-from smle.audio import AudioReader, read, write
-from smle.streaming import expert_number
+from smle.enhancement.streaming import expert_number
+from smle.files.audio import AudioReader, read, write
 from smle_cli.enhance_command import _checked_route
 from smle_cli.main import exit_code
 
@@ -93,8 +93,8 @@ def test_files_equal_what_the_library_returns(
 def test_a_long_file_streamed_in_blocks_has_no_seams(
     run: Run, noisy: Path, tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", 0)
-    monkeypatch.setattr("smle.file_enhancement.BLOCK_S", 0.0731)
+    monkeypatch.setattr("smle.batch.file_enhancement.STREAMED_ABOVE", 0)
+    monkeypatch.setattr("smle.batch.file_enhancement.BLOCK_S", 0.0731)
     assert run(noisy, tmp_path / "out", "--format", "wav", "--subtype", "FLOAT") == 0
     audio, rate = read(noisy / "b.flac")
     written, _ = read(tmp_path / "out" / "b.wav")
@@ -111,7 +111,7 @@ def test_a_file_may_be_heard_before_it_begins(
     monkeypatch: pytest.MonkeyPatch,
     streamed_above: float,
 ) -> None:
-    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", streamed_above)
+    monkeypatch.setattr("smle.batch.file_enhancement.STREAMED_ABOVE", streamed_above)
     write(noisy / "long.wav", sound(5.0, seed=3), 16_000)
     wav = ("--format", "wav", "--subtype", "FLOAT")
     assert run(noisy, tmp_path / "out", *wav) == 0
@@ -357,7 +357,7 @@ def test_resume_leaves_a_link_that_came_in_an_outputs_place(
 def test_two_runs_never_share_an_output_folder(
     run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from smle.ledger import Ledger
+    from smle.batch.ledger import Ledger
 
     (tmp_path / "out").mkdir()
     with Ledger(tmp_path / "out"):
@@ -695,7 +695,7 @@ def test_a_disk_too_full_for_the_report_loses_no_file(
     def full(*_: object) -> int:
         return os.open("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr("smle.file_report.open_held", full)
+    monkeypatch.setattr("smle.batch.file_report.open_held", full)
     report = tmp_path / f"all.{suffix}"
     assert run(noisy, tmp_path / "out", "--report", report) == 3
     said = capsys.readouterr().err
@@ -730,7 +730,7 @@ def test_what_a_killed_run_left_of_one_file_is_swept(run: Run, noisy: Path, tmp_
 
 def test_an_expert_goes_by_its_name_before_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = SimpleNamespace(expert_names=("-5", "0", "other"))
-    monkeypatch.setattr("smle.model_folders.read_bundled_recipe", lambda model: recipe)
+    monkeypatch.setattr("smle.model.folders.read_bundled_recipe", lambda model: recipe)
     chosen = [_checked_route(route, "any") for route in ("-5", "0", "1", "2")]
     assert chosen == ["-5", "0", "0", "other"]
     assert expert_number(recipe.expert_names, "0") == 1  # as Python and the plug-in have it

@@ -11,10 +11,10 @@ import pytest
 import soundfile as sf
 
 from smle import load
-from smle.audio import write
+from smle.batch.file_enhancement import FileOptions
+from smle.batch.pipe_enhancement import enhance_pipe
 from smle.errors import AudioError
-from smle.file_enhancement import FileOptions
-from smle.pipe_enhancement import enhance_pipe
+from smle.files.audio import write
 from smle_cli.main import exit_code
 
 Run = Callable[..., int]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import smle
-from smle.audio import write
+from smle.files.audio import write
 from smle_cli.main import exit_code
 from tests.scored_folders import make_folders
 from tests.speech_like import RATE_HZ, speech_like
@@ -201,7 +201,7 @@ def test_metrics_whose_package_is_missing_are_left_out_or_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "smle.metric_table.find_spec", lambda name: None if name == "pesq" else object()
+        "smle.evaluation.metric_table.find_spec", lambda name: None if name == "pesq" else object()
     )
     pytest.importorskip("pystoi")
     assert run("good", "clean") in (0, 3)
@@ -210,7 +210,7 @@ def test_metrics_whose_package_is_missing_are_left_out_or_refused(
     assert "PESQ" not in found.out
     assert run("good", "clean", "--metrics", "pesq") == 1
     assert "pip install 'smle[eval]'" in capsys.readouterr().err
-    monkeypatch.setattr("smle.metric_table.find_spec", lambda name: None)
+    monkeypatch.setattr("smle.evaluation.metric_table.find_spec", lambda name: None)
     assert run("good") == 1
     assert capsys.readouterr().err.startswith("smle: dnsmos needs the package speechmos")
 
@@ -227,7 +227,7 @@ def test_a_late_tool_is_told_so(
 ) -> None:
     import numpy as np
 
-    from smle.audio import find_audio, read, write
+    from smle.files.audio import find_audio, read, write
 
     for path in find_audio("good"):
         audio, rate = read(path)

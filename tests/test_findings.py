@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smle.distributions import densities, extremes
-from smle.evaluation import Evaluation
-from smle.findings import delays, findings, primary_column, subject
-from smle.score_table import ScoreTable, build_table
-from smle.scoring import PairScores, SystemScores
-from smle.summary import summarise_evaluation
-from smle.systems import System
+from smle.evaluation.distributions import densities, extremes
+from smle.evaluation.findings import delays, findings, primary_column, subject
+from smle.evaluation.parallel import Evaluation
+from smle.evaluation.score_table import ScoreTable, build_table
+from smle.evaluation.scoring import PairScores, SystemScores
+from smle.evaluation.summary import summarise_evaluation
+from smle.evaluation.systems import System
 
 
 def table(**scores: list[float]) -> ScoreTable:

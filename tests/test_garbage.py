@@ -9,7 +9,7 @@ import garbage
 import numpy as np
 from processes import outputs, peak_memory, start
 
-from smle.audio import read
+from smle.files.audio import read
 
 
 def test_garbage_is_refused_file_by_file(tmp_path: Path, model_folder: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from smle.config import GateConfig, SpectralConfig
-from smle.gate import Gate
-from smle.spectral import Features
+from smle.model.config import GateConfig, SpectralConfig
+from smle.model.gate import Gate
+from smle.model.spectral import Features
 
 
 def gate(compression: float = 0.0) -> Gate:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle import part_files
-from smle.audio import AudioWriter, write
-from smle.formats import SequentialFile
+from smle.files import part_files
+from smle.files.audio import AudioWriter, write
+from smle.files.formats import SequentialFile
 from smle.interrupts import SIGNALS
 from smle_cli.interrupts import hear_interrupts
 from smle_cli.pair_progress import PairProgress

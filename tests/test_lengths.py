@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle import audio_writer
-from smle.audio import AudioWriter, probe, read, write
 from smle.errors import AudioError
-from smle.formats import Target, container_for, target_for
-from smle.mp3_frames import count_frames
-from smle.ogg_pages import walk_pages
-from smle.pipes import PipeFormat, read_wav_header, wav_header
+from smle.files import audio_writer
+from smle.files.audio import AudioWriter, probe, read, write
+from smle.files.formats import Target, container_for, target_for
+from smle.files.mp3_frames import count_frames
+from smle.files.ogg_pages import walk_pages
+from smle.files.pipes import PipeFormat, read_wav_header, wav_header
 
 RATE = 44_100
 MP3_FRAME = 1152

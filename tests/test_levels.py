@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smle.levels import LevelMeter
+from smle.batch.levels import LevelMeter
 
 
 @pytest.mark.parametrize("frames", [10, 37, 500])

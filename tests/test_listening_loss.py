@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from smle.errors import RecipeError
-from smle.intelligibility import intelligibility
-from smle.loudness import loudness_error
-from smle.perceptual_loss import perceptual_loss
-from smle.recipe import parse_recipe
+from smle.model.recipe import parse_recipe
+from smle.training.intelligibility import intelligibility
+from smle.training.loudness import loudness_error
+from smle.training.perceptual_loss import perceptual_loss
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 CPU = torch.device("cpu")
@@ -35,8 +35,8 @@ def test_the_rating_network_rates_as_onnxruntime_does(network: str) -> None:
     needs("onnx", "onnxruntime", "speechmos")
     import onnxruntime
 
-    from smle.dnsmos import WINDOW, network_file
-    from smle.rating_network import RatingNetwork
+    from smle.evaluation.dnsmos import WINDOW, network_file
+    from smle.training.rating_network import RatingNetwork
 
     path = network_file(f"{network}/sig_bak_ovr.onnx")
     signals = rows(*(np.resize(signal, WINDOW) for signal in (CLEAN, *NOISY)))
@@ -46,7 +46,7 @@ def test_the_rating_network_rates_as_onnxruntime_does(network: str) -> None:
 
 def test_intelligibility_ranks_noise_and_follows_stoi() -> None:
     needs("pystoi")
-    from smle.perceptual import stoi
+    from smle.evaluation.perceptual import stoi
 
     ours = intelligibility(rows(*NOISY), rows(*[CLEAN] * len(NOISY))).numpy()
     theirs = [stoi(noisy, CLEAN, RATE_HZ, extended=True) for noisy in NOISY]
@@ -56,7 +56,7 @@ def test_intelligibility_ranks_noise_and_follows_stoi() -> None:
 
 def test_loudness_ranks_noise_and_follows_pesq() -> None:
     needs("pesq")
-    from smle.perceptual import pesq_mos
+    from smle.evaluation.perceptual import pesq_mos
 
     ours = loudness_error(rows(*NOISY), rows(*[CLEAN] * len(NOISY))).numpy()
     theirs = [pesq_mos(noisy, CLEAN, RATE_HZ) for noisy in NOISY]
@@ -73,7 +73,7 @@ def test_a_copy_at_any_level_is_perfect() -> None:
 
 def test_less_noise_is_better_and_nothing_left_is_no_answer() -> None:
     needs("onnx", "speechmos")
-    from smle.listening_loss import ListeningLoss
+    from smle.training.listening_loss import ListeningLoss
 
     judge = ListeningLoss(CPU, 0.1)
     losses = [judge(rows(estimate), rows(CLEAN)).item() for estimate in (CLEAN, *NOISY)]
@@ -83,7 +83,7 @@ def test_less_noise_is_better_and_nothing_left_is_no_answer() -> None:
 
 def test_beside_a_loss_that_hears_the_rest_ratings_stand_alone() -> None:
     needs("onnx", "speechmos")
-    from smle.listening_loss import ListeningLoss
+    from smle.training.listening_loss import ListeningLoss
 
     noisy, clean = rows(NOISY[2], CLEAN), rows(CLEAN, np.zeros_like(CLEAN))
     whole, ratings = (ListeningLoss(CPU, weight)(noisy, clean) for weight in (0.1, None))
@@ -94,7 +94,7 @@ def test_beside_a_loss_that_hears_the_rest_ratings_stand_alone() -> None:
 
 def test_loudness_weighs_as_much_as_it_is_told_to() -> None:
     needs("onnx", "speechmos")
-    from smle.listening_loss import ListeningLoss
+    from smle.training.listening_loss import ListeningLoss
 
     noisy, clean = rows(NOISY[2]), rows(CLEAN)
     light, heavy = (ListeningLoss(CPU, weight)(noisy, clean) for weight in (0.1, 0.25))
@@ -103,7 +103,7 @@ def test_loudness_weighs_as_much_as_it_is_told_to() -> None:
 
 def test_silence_is_not_judged_and_leaves_gradients_finite() -> None:
     needs("onnx", "speechmos")
-    from smle.listening_loss import ListeningLoss
+    from smle.training.listening_loss import ListeningLoss
 
     clean = rows(CLEAN, np.zeros_like(CLEAN), CLEAN)
     estimate = rows(NOISY[2], NOISY[2], np.zeros_like(CLEAN)).requires_grad_()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from processes import outputs, peak_memory, sound, start
 
-from smle.audio import AudioReader, AudioWriter, probe
+from smle.files.audio import AudioReader, AudioWriter, probe
 
 MB = 1 << 20
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smle.metrics import MetricError, lsd_db, sdr_db, si_sdr_db, snr_db
+from smle.evaluation.metrics import MetricError, lsd_db, sdr_db, si_sdr_db, snr_db
 from tests.speech_like import RATE_HZ, cases, noise_like, speech_like
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "metrics.json").read_text())["values"]

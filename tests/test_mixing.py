@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from smle.errors import AudioError
-from smle.mixing import mix_at_snr, snr_db_of
+from smle.material.mixing import mix_at_snr, snr_db_of
 
 RNG = np.random.default_rng(0)
 SPEECH = RNG.standard_normal(16000).astype(np.float32)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smle.annealing import alpha_at
-from smle.complexity import complexity, macs_per_frame
-from smle.config import GateConfig, NetworkConfig, SpectralConfig
-from smle.gate import Gate, soft_routing
-from smle.networks import build_network
-from smle.weight_shapes import network_shapes, weight_shapes
+from smle.model.annealing import alpha_at
+from smle.model.complexity import complexity, macs_per_frame
+from smle.model.config import GateConfig, NetworkConfig, SpectralConfig
+from smle.model.gate import Gate, soft_routing
+from smle.model.networks import build_network
+from smle.model.weight_shapes import network_shapes, weight_shapes
 from tests.models import LSTM, RANGES, RECURRENT, SUBBAND, mixture, recipe
 
 KINDS = pytest.mark.parametrize(

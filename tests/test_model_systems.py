@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.dense import enhance_densely
+from smle.enhancement.evidence import mean_logits
 from smle.errors import CorpusError
-from smle.evidence import mean_logits
-from smle.gate_summary import gate_text, summarise_gates
-from smle.metrics import si_sdr_db
-from smle.mixture import Mixture
-from smle.model_systems import ModelSystems, true_expert
-from smle.pairs import Pair
-from smle.score_table import build_table
-from smle.scoring import PairScores, SystemScores
-from smle.systems import System
+from smle.evaluation.dense import enhance_densely
+from smle.evaluation.gate_summary import gate_text, summarise_gates
+from smle.evaluation.metrics import si_sdr_db
+from smle.evaluation.model_systems import ModelSystems, true_expert
+from smle.evaluation.pairs import Pair
+from smle.evaluation.score_table import build_table
+from smle.evaluation.scoring import PairScores, SystemScores
+from smle.evaluation.systems import System
+from smle.model.mixture import Mixture
 from tests.models import SUBBAND, enhancer, recipe
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from smle.model_folders import bundled_models
+from smle.model.folders import bundled_models
 from smle_cli.main import exit_code
 
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smle.dataset import Batch
-from smle.mixture import Mixture
-from smle.objectives import (
+from smle.material.dataset import Batch
+from smle.model.mixture import Mixture
+from smle.model.recipe import FinetuneConfig, StageConfig, TrainingConfig
+from smle.training.objectives import (
     JointModule,
     finetune_objective,
     gate_objective,
     network_objective,
     routed_objective,
 )
-from smle.recipe import FinetuneConfig, StageConfig, TrainingConfig
-from smle.spectra import Spectra
+from smle.training.spectra import Spectra
 from tests.models import mixture, recipe
 
 CPU = torch.device("cpu")

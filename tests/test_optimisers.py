@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from smle.muon import Muon
+from smle.training.muon import Muon
 
 
 def test_muon_updates_as_torch_does() -> None:

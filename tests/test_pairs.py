@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from smle.errors import AudioError, CorpusError
-from smle.pair_lists import read_conditions, read_pairs
-from smle.pairs import match_pairs, with_conditions
+from smle.evaluation.pair_lists import read_conditions, read_pairs
+from smle.evaluation.pairs import match_pairs, with_conditions
 
 
 def touch(folder: Path, *names: str) -> Path:

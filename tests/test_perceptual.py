@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.metrics import MetricError
-from smle.perceptual import pesq_mos, stoi
+from smle.evaluation.metrics import MetricError
+from smle.evaluation.perceptual import pesq_mos, stoi
 from tests.speech_like import RATE_HZ, cases, noise_like, speech_like
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "metrics.json").read_text())["values"]
+HOME = "smle.evaluation.perceptual"
 CLEAN = speech_like()
 NOISY = CLEAN + noise_like()
 
@@ -43,7 +44,7 @@ def test_pesq_of_a_copy_is_the_best_there_is() -> None:
 
 @pytest.mark.usefixtures("pesq_package")
 def test_pesq_resamples_to_16_khz() -> None:
-    from smle.metrics import resampled
+    from smle.evaluation.metrics import resampled
 
     high = [resampled(signal, RATE_HZ, 48000) for signal in (NOISY, CLEAN)]
     assert pesq_mos(*high, 48000) == pytest.approx(pesq_mos(NOISY, CLEAN, RATE_HZ), abs=0.02)
@@ -67,8 +68,8 @@ def test_pesq_says_why_it_cannot(estimate, clean, rate: int, word: str) -> None:
 
 @pytest.mark.usefixtures("pesq_package")
 def test_a_crash_of_the_pesq_package_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smle.perceptual.PESQ_SAFE_S", 1)
-    monkeypatch.setattr("smle.perceptual._PESQ_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    monkeypatch.setattr(f"{HOME}.PESQ_SAFE_S", 1)
+    monkeypatch.setattr(f"{HOME}._PESQ_PROGRAM", "import os; os.kill(os.getpid(), 11)")
     with pytest.raises(MetricError, match="crashed on 5 s"):
         pesq_mos(NOISY, CLEAN, RATE_HZ)
 
@@ -76,10 +77,10 @@ def test_a_crash_of_the_pesq_package_is_survived(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("pesq_package")
 def test_pesq_in_a_process_of_its_own_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     here = pesq_mos(NOISY, CLEAN, RATE_HZ)
-    monkeypatch.setattr("smle.perceptual.PESQ_SAFE_S", 1)
+    monkeypatch.setattr(f"{HOME}.PESQ_SAFE_S", 1)
     assert pesq_mos(NOISY, CLEAN, RATE_HZ) == here
     click = np.where(np.arange(CLEAN.size) == 5, 1e-9, 0.0)
-    monkeypatch.setattr("smle.perceptual._PESQ_PROGRAM", "raise ValueError('No utterances')")
+    monkeypatch.setattr(f"{HOME}._PESQ_PROGRAM", "raise ValueError('No utterances')")
     with pytest.raises(MetricError, match=r"^pesq: No utterances$"):
         pesq_mos(click, CLEAN, RATE_HZ)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smle.power import power_of, power_spectrum, raised
+from smle.training.power import power_of, power_spectrum, raised
 
 # The second window leaves samples after the last frame; zeros follow the third in its transform.
 WINDOWS = pytest.mark.parametrize(("window", "n_fft"), [(8, None), (6, None), (10, 16)])

@@ -23,8 +23,8 @@ import soundfile as sf
 from processes import ENVIRONMENT, outputs, sound, start, wait_for_outputs, whole_outputs
 
 import smle
-from smle.audio import read, write
-from smle.ledger import LEDGER_NAME
+from smle.batch.ledger import LEDGER_NAME
+from smle.files.audio import read, write
 
 
 def test_help_and_version_load_neither_torch_nor_a_command() -> None:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smle.checkpoint import save_model
-from smle.evaluation_run import EvaluationPlan, run_evaluation
-from smle.examples import choose_examples
-from smle.model_systems import ModelSystems
-from smle.pair_lists import read_conditions
-from smle.pairs import Matched, match_pairs, with_conditions
-from smle.score_table import build_table
-from smle.scoring import PairScores, ScoringRule, SystemScores
+from smle.evaluation.examples import choose_examples
+from smle.evaluation.model_systems import ModelSystems
+from smle.evaluation.pair_lists import read_conditions
+from smle.evaluation.pairs import Matched, match_pairs, with_conditions
+from smle.evaluation.run import EvaluationPlan, run_evaluation
+from smle.evaluation.score_table import build_table
+from smle.evaluation.scoring import PairScores, ScoringRule, SystemScores
+from smle.model.checkpoint import save_model
 from tests.conftest import RECIPE
 from tests.models import mixture
 from tests.scored_folders import make_folders

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.audio import write
-from smle.config import RoutingConfig
-from smle.enhancer import Enhancer
+from smle.batch.file_enhancement import FileOptions, enhance_files
+from smle.batch.file_report import FileReport
+from smle.batch.jobs import Job
+from smle.enhancement.enhancer import Enhancer
+from smle.enhancement.masking import RoutedMasker
+from smle.enhancement.routing import DecisionTimes, Routing, Segment, decide
+from smle.enhancement.streaming import Stream
 from smle.errors import AudioError
-from smle.file_enhancement import FileOptions, enhance_files
-from smle.file_report import FileReport
-from smle.jobs import Job
-from smle.masking import RoutedMasker
-from smle.routing import DecisionTimes, Routing, Segment, decide
-from smle.streaming import Stream
+from smle.files.audio import write
+from smle.model.config import RoutingConfig
 from tests.models import SUBBAND, arrays, enhancer, mixture
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
@@ -166,7 +166,7 @@ def test_a_long_file_is_routed_once_for_each_channel_like_a_short_one(
 ):
     audio = np.stack([speech_like(2.0), noise_like(2.0)])
     short = report_of(enhancer(), tmp_path, audio, "file")
-    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", 0)
+    monkeypatch.setattr("smle.batch.file_enhancement.STREAMED_ABOVE", 0)
     long = report_of(enhancer(), tmp_path, audio, "file")
     experts = [channel[0]["expert"] for channel in short.segments]
     assert len(set(experts)) == 2

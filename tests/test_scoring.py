@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smle.audio import write
 from smle.errors import AudioError
-from smle.metrics import MetricError, si_sdr_db
-from smle.mixing import snr_db_of
-from smle.pairs import Pair
-from smle.scoring import PairScores, ScoringRule, SystemEstimate, score_pair
+from smle.evaluation.metrics import MetricError, si_sdr_db
+from smle.evaluation.pairs import Pair
+from smle.evaluation.scoring import PairScores, ScoringRule, SystemEstimate, score_pair
+from smle.files.audio import write
+from smle.material.mixing import snr_db_of
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 CLEAN, NOISE = speech_like(1.0), noise_like(1.0)
@@ -98,7 +98,7 @@ def test_a_metric_that_breaks_fails_alone(pair: Pair, monkeypatch: pytest.Monkey
     def broken(*_: object) -> tuple[float]:
         raise ZeroDivisionError("by its package")
 
-    from smle.metric_table import METRICS
+    from smle.evaluation.metric_table import METRICS
 
     monkeypatch.setitem(METRICS, "snr", replace(METRICS["snr"], score=broken))
     tool = score(pair).systems["tool"]
@@ -129,7 +129,7 @@ def test_channels_are_averaged(pair: Pair, tmp_path: Path) -> None:
 
 
 def test_another_rate_is_brought_to_that_of_the_clean_file(pair: Pair, tmp_path: Path) -> None:
-    from smle.metrics import resampled
+    from smle.evaluation.metrics import resampled
 
     high = resampled(CLEAN, RATE_HZ, 48000)
     estimates = {"tool": save(tmp_path / "e48.wav", high, rate=48000)}

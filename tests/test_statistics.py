@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smle.statistics import compare, summarise
+from smle.evaluation.statistics import compare, summarise
 
 NAN = float("nan")
 

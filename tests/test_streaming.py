@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from smle.array_networks import ArrayNetwork
-from smle.array_spectral import ArrayFeatures, ArrayStft
-from smle.config import RoutingConfig, SpectralConfig
+from smle.arrays.networks import ArrayNetwork
+from smle.arrays.spectral import ArrayFeatures, ArrayStft
+from smle.enhancement.masking import RoutedMasker
+from smle.enhancement.one_thread import OneThread
+from smle.enhancement.streaming import Stream
 from smle.errors import AudioError
-from smle.masking import RoutedMasker
-from smle.one_thread import OneThread
-from smle.streaming import Stream
+from smle.model.config import RoutingConfig, SpectralConfig
 from tests.models import LSTM, RECURRENT, SUBBAND, arrays, enhancer, mixture
 
 RATES_HZ = (8_000, 16_000, 22_050, 44_100, 48_000, 96_000)

@@ -15,18 +15,18 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from smle import distributed
-from smle.checkpoint import load_model
-from smle.clusters import Clusters, write_clusters
-from smle.dataset import Batch, MixtureDataset
-from smle.distributed import check_shares, own_device
 from smle.errors import CorpusError, ModelError, RecipeError
-from smle.losses import EnhancementLoss, si_sdr_loss
-from smle.metrics import si_sdr_db
-from smle.recipe import StageConfig, read_recipe
-from smle.stage import Objective, Progress, run_stage
-from smle.training import train
-from smle.training_data import Material, TrainingData
+from smle.evaluation.metrics import si_sdr_db
+from smle.material.clusters import Clusters, write_clusters
+from smle.material.dataset import Batch, MixtureDataset
+from smle.model.checkpoint import load_model
+from smle.model.recipe import StageConfig, read_recipe
+from smle.training import distributed
+from smle.training.data import Material, TrainingData
+from smle.training.distributed import check_shares, own_device
+from smle.training.losses import EnhancementLoss, si_sdr_loss
+from smle.training.run import train
+from smle.training.stage import Objective, Progress, run_stage
 from smle_cli.train_command import train as train_command
 
 RATE = 16_000
@@ -250,7 +250,7 @@ def test_a_package_that_polishing_lacks_shows_before_anything_is_trained(
     tmp_path, material, monkeypatch
 ):
     pytest.importorskip("speechmos")
-    monkeypatch.setattr("smle.rating_network.find_spec", lambda name: None)
+    monkeypatch.setattr("smle.training.rating_network.find_spec", lambda name: None)
     text = RECIPE.replace(
         "[training.generalist]", "[training.polish]\nsteps = 4\n[training.generalist]"
     )
@@ -481,7 +481,7 @@ def test_two_processes_follow_the_loss_of_one(tmp_path, material):
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from smle.training import train; from smle.training_data import Material\n"
+        "from smle.training.run import train; from smle.training.data import Material\n"
         "recipe, speech, noise, run = map(Path, sys.argv[1:])\n"
         "train(recipe, Material(speech, noise), run, stages=('generalist',),\n"
         "      watch=lambda p: p.score and print('score', p.step, p.score, flush=True))\n"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from smle import audio_writer, part_files
-from smle.audio import AudioReader, AudioWriter, probe, read, write
-from smle.wav_chunks import append_chunks, read_chunks
+from smle.files import audio_writer, part_files
+from smle.files.audio import AudioReader, AudioWriter, probe, read, write
+from smle.files.wav_chunks import append_chunks, read_chunks
 from smle_cli.main import exit_code
 
 
@@ -48,7 +48,7 @@ def test_they_stay_as_they_are(
     options: tuple[str, ...],
     streamed_above: float,
 ) -> None:
-    monkeypatch.setattr("smle.file_enhancement.STREAMED_ABOVE", streamed_above)
+    monkeypatch.setattr("smle.batch.file_enhancement.STREAMED_ABOVE", streamed_above)
     broadcast_wave(tmp_path / "a.wav")
     out = tmp_path / "out" / "a.wav"
     assert exit_code(["enhance", str(tmp_path / "a.wav"), str(out.parent), "-q", *options]) == 0

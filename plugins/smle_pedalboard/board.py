@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from pedalboard import Plugin
 
-from smle.streaming import check_values
+from smle.enhancement.streaming import check_values
 from smle_pedalboard.layout import ChannelLayout
 from smle_pedalboard.locks import locked
 from smle_pedalboard.protocol import (

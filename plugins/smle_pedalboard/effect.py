@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import smle
-from smle.streaming import check_values
+from smle.enhancement.streaming import check_values
 from smle_pedalboard.dry_wet import DryWet
 from smle_pedalboard.layout import ChannelLayout
 from smle_pedalboard.locks import locked
@@ -22,9 +22,9 @@ from smle_pedalboard.protocol import (
 )
 
 if TYPE_CHECKING:
-    from smle.enhancer import Enhancer
-    from smle.routing import Routing
-    from smle.streaming import Stream
+    from smle.enhancement.enhancer import Enhancer
+    from smle.enhancement.routing import Routing
+    from smle.enhancement.streaming import Stream
 
 
 class SparseExpertEnhancer:

@@ -7,7 +7,7 @@ import filtered
 import numpy as np
 import pytest
 
-from smle.audio_writer import write
+from smle.files.audio_writer import write
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from smle.metrics import MetricError
+from smle.evaluation.metrics import MetricError
 
 RATE_HZ = 16000
 TIME_S = np.arange(RATE_HZ) / RATE_HZ

@@ -15,9 +15,9 @@ import pytest
 from papers_findings import parameters_at
 from papers_plan import GROUPS, Budget, generalist_recipe, mixture_recipe
 
-from smle.audio_writer import write
-from smle.recipe import read_recipe
-from smle.stage import Progress, decay_begins
+from smle.files.audio_writer import write
+from smle.model.recipe import read_recipe
+from smle.training.stage import Progress, decay_begins
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 Main = Callable[..., None]

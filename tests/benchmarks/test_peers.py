@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from peers import PEERS, Peer
 
-from smle.alignment import delay_samples
-from smle.audio import read
-from smle.metrics import si_sdr_db
+from smle.evaluation.alignment import delay_samples
+from smle.evaluation.metrics import si_sdr_db
+from smle.files.audio import read
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 INSTALLED = [name for name, peer in PEERS.items() if peer.installed_version is not None]

@@ -11,7 +11,7 @@ import pytest
 import quality
 from peers import PEERS, Peer
 
-from smle.audio_writer import write
+from smle.files.audio_writer import write
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 Run = Callable[..., dict[str, dict[str, str]]]

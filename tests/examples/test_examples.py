@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pedalboard import HighpassFilter
 from pedalboard.io import AudioFile
 
-from smle.checkpoint import save_model
-from smle.mixture import Mixture
-from smle.recipe import parse_recipe
+from smle.model.checkpoint import save_model
+from smle.model.mixture import Mixture
+from smle.model.recipe import parse_recipe
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 Example = Callable[[str], ModuleType]

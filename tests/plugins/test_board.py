@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from pedalboard_native._internal import AddLatency
 
-from smle.one_thread import one_thread
+from smle.enhancement.one_thread import one_thread
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 RATE = 48000

@@ -10,13 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from smle.bandwidth import HighBands
-from smle.config import GateConfig, NetworkConfig, RoutingConfig
-from smle.enhancer import Enhancer
+from smle.enhancement.bandwidth import HighBands
+from smle.enhancement.enhancer import Enhancer
 from smle.errors import AudioError
-from smle.mixture import Mixture
-from smle.recipe import Recipe
-from smle.spectral import Features, Stft
+from smle.model.config import GateConfig, NetworkConfig, RoutingConfig
+from smle.model.mixture import Mixture
+from smle.model.recipe import Recipe
+from smle.model.spectral import Features, Stft
 from smle_pedalboard import SparseExpertEnhancer
 from tests.models import arrays
 

@@ -9,14 +9,14 @@ import pytest
 from pedalboard import BrickwallLimiter, Compressor, HighpassFilter, Pedalboard
 from pedalboard.io import AudioFile
 
-from smle.model_folders import find_model
+from smle.model.folders import find_model
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 
 def test_speech_is_rated_higher_with_the_enhancer_first_in_the_chain(shared_data: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("speechmos")
-    from smle.dnsmos import dnsmos
+    from smle.evaluation.dnsmos import dnsmos
 
     if not (find_model("default") / "scores.json").is_file():
         pytest.skip("the default model has not been scored yet")

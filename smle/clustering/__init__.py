@@ -1,0 +1,1 @@
+"""Groups of training material, found by speaker, gender, noise, ratio or loss."""

@@ -1,0 +1,1 @@
+"""How well systems enhance: pairs, metrics, statistics, reports."""

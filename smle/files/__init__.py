@@ -1,0 +1,1 @@
+"""Files: sound of every kind, read in blocks, written whole or not at all; pipes, names, locks."""

@@ -1,0 +1,1 @@
+"""What training hears: corpora, rooms, and the mixtures that are drawn from them."""

@@ -1,0 +1,1 @@
+"""What a model is: recipe, spectra, networks, gate, mixture, as torch trains them; its folder."""

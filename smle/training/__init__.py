@@ -1,0 +1,1 @@
+"""How a mixture is trained: stages, objectives, losses, optimisers."""
