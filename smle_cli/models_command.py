@@ -34,10 +34,10 @@ def models(names: tuple[str, ...], *, as_json: bool) -> None:
 def _facts(folder: Path) -> dict[str, Any]:
     from smle.errors import ModelError
     from smle.model.complexity import complexity
-    from smle.model.folders import RECIPE_NAME, WEIGHTS_NAME
-    from smle.model.recipe import read_recipe
+    from smle.model.folders import WEIGHTS_NAME
+    from smle.model.weights import read_model
 
-    recipe = read_recipe(folder / RECIPE_NAME)
+    recipe, _ = read_model(folder)
     path = folder / "scores.json"
     try:
         scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +40,16 @@ def test_every_bundled_model_is_listed(capsys: pytest.CaptureFixture[str]) -> No
 def test_an_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(["models", "nowhere"]) == 1
     assert "smle: no model 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_enhance_is_not_listed(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(model_folder, damaged)
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert exit_code(["models", str(damaged)]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"smle: {weights} cannot be read")
+    assert not said.out

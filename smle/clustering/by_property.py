@@ -1,4 +1,4 @@
-"""Grouping a corpus: by speaker, gender, signal-to-noise ratio or kind of noise."""
+"""Grouping a corpus by a property: speaker, gender, signal-to-noise ratio or kind of noise."""
 
 from __future__ import annotations
 

@@ -74,9 +74,7 @@ def resample_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
     frequencies = np.linspace(0, sample_rate / 2, _RESPONSE_POINTS)
     edge_hz = float(np.exp(rng.uniform(*np.log(_RESAMPLER_EDGE_HZ))))
     begin_hz = rng.uniform(_RESAMPLER_BEGINS, 1.0) * sample_rate / 2
-    rest = 10 ** (-rng.uniform(*_RESAMPLER_REST_DB) / 20)
-    fallen = np.clip((frequencies - begin_hz) / edge_hz, 0, 1)
-    return np.maximum(np.cos(fallen * np.pi / 2), rest).astype(np.float32)
+    return _edge((frequencies - begin_hz) / edge_hz, rng.uniform(*_RESAMPLER_REST_DB))
 
 
 def low_cut_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
@@ -93,9 +91,13 @@ def low_cut_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
     frequencies = np.linspace(0, sample_rate / 2, _RESPONSE_POINTS)
     edge_hz = float(np.exp(rng.uniform(*np.log(_LOW_CUT_EDGE_HZ))))
     passes_hz = float(np.exp(rng.uniform(*np.log(_LOW_CUT_HZ))))
-    rest = 10 ** (-rng.uniform(*_LOW_CUT_REST_DB) / 20)
-    fallen = np.clip((passes_hz - frequencies) / edge_hz, 0, 1)
-    return np.maximum(np.cos(fallen * np.pi / 2), rest).astype(np.float32)
+    return _edge((passes_hz - frequencies) / edge_hz, rng.uniform(*_LOW_CUT_REST_DB))
+
+
+def _edge(fallen: Signal, rest_db: float) -> Signal:
+    """Gains of 1 up to 0, falling as a cosine from there to 1, and no lower than the rest."""
+    rest = 10 ** (-rest_db / 20)
+    return np.maximum(np.cos(np.clip(fallen, 0, 1) * np.pi / 2), rest).astype(np.float32)
 
 
 def change_speed(signal: Signal, factor: float, *, length: int) -> Signal:
