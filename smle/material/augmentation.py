@@ -94,7 +94,7 @@ def low_cut_response(rng: np.random.Generator, *, sample_rate: int) -> Signal:
     return _edge((passes_hz - frequencies) / edge_hz, rng.uniform(*_LOW_CUT_REST_DB))
 
 
-def _edge(fallen: Signal, rest_db: float) -> Signal:
+def _edge(fallen: NDArray[np.float64], rest_db: float) -> Signal:
     """Gains of 1 up to 0, falling as a cosine from there to 1, and no lower than the rest."""
     rest = 10 ** (-rest_db / 20)
     return np.maximum(np.cos(np.clip(fallen, 0, 1) * np.pi / 2), rest).astype(np.float32)
