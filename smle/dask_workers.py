@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from distributed import Client
+from distributed.comm.addressing import get_address_host_port
 from distributed.scheduler import KilledWorker as KilledWorker
 from joblib._dask import DaskDistributedBackend
 
@@ -53,6 +54,7 @@ def connect(address: str) -> Any:
         ClusterError: It does not answer, or has no workers.
     """
     try:
+        get_address_host_port(address)  # a client that finds this out first never closes in peace
         client: Any = Client(address, timeout=ANSWER_WITHIN_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ClusterError(

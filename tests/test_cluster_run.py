@@ -66,3 +66,12 @@ def test_every_file_is_done_once_though_a_worker_dies(
     assert len(records) == len({record["input"] for record in records}) == 201
     assert {record["status"] for record in records} == {"done"}
     assert not list(out.rglob("*smle-part*"))
+
+
+@pytest.mark.parametrize("address", ["nowhere", "tcp://127.0.0.1:port", ""])
+def test_what_is_no_address_is_said_in_one_line(many: Path, tmp_path: Path, address: str) -> None:
+    process = start("enhance", many, tmp_path / "out", "--scheduler", address)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert said.decode().startswith(f"smle: no scheduler answers at '{address}'")
+    assert len(said.splitlines()) == 1
