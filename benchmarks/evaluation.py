@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from smle.evaluation.evaluate import evaluate
 from smle.evaluation.pairs import Pair, match_pairs
-from smle.evaluation.parallel import evaluate
 from smle.evaluation.scoring import ScoringRule
 
 METRICS = ("si-sdr", "sdr", "pesq", "estoi")
@@ -49,7 +49,7 @@ def plain_loop(pairs: tuple[Pair, ...]) -> np.ndarray:
 
 
 def ours(pairs: tuple[Pair, ...], jobs: int) -> np.ndarray:
-    """Score with `smle.evaluation.parallel`."""
+    """Score with `smle.evaluation.evaluate`."""
     found = evaluate(pairs, ScoringRule(METRICS), ["estimate"], jobs=jobs)
     return found.table.values[:, 0]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from papers_training import Run
 
 import smle
+from smle.evaluation.evaluate import evaluate
 from smle.evaluation.model_systems import ModelSystems
 from smle.evaluation.pairs import Pair
-from smle.evaluation.parallel import evaluate
 from smle.evaluation.score_log import ScoreLog
 from smle.evaluation.score_table import ScoreTable
 from smle.evaluation.scoring import Audio, ScoringRule, SystemEstimate

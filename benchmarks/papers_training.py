@@ -25,7 +25,7 @@ from safetensors.torch import load_file
 from smle.clustering.run import Clustering, cluster_corpus
 from smle.files.whole_files import write_whole
 from smle.material.clusters import write_clusters
-from smle.model.checkpoint import load_model, save_model
+from smle.tensors.checkpoint import load_model, save_model
 from smle.training.data import Material
 from smle.training.run import Stage, train
 from smle.training.stage import Watch, trunk_path

@@ -33,10 +33,10 @@ from quality_table import FORMATS, as_markdown, write_results
 from running import dot, run_script
 from threadpoolctl import threadpool_limits
 
+from smle.evaluation.evaluate import Evaluation, evaluate
 from smle.evaluation.metric_table import METRICS, missing_package
 from smle.evaluation.pair_lists import read_conditions
 from smle.evaluation.pairs import Pair, match_pairs, with_conditions
-from smle.evaluation.parallel import Evaluation, evaluate
 from smle.evaluation.score_log import ScoreLog
 from smle.evaluation.score_table import build_table
 from smle.evaluation.scoring import NOISY, PairScores, ScoringRule

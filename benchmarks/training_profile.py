@@ -24,8 +24,8 @@ from smle.material.mixing_config import MixingConfig
 from smle.material.prefetch import prefetch
 from smle.material.rooms import Rooms, read_responses
 from smle.model.config import NetworkConfig
-from smle.model.networks import build_network
 from smle.model.recipe import Recipe, StageConfig, TrainingConfig
+from smle.tensors.networks import build_network
 from smle.training.optimisers import optimisers_for
 from smle.training.spectra import Spectra
 

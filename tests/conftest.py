@@ -49,7 +49,7 @@ def shared_data() -> Path:
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with random weights, small and quick."""
     from models import mixture
-    from smle.model.checkpoint import save_model
+    from smle.tensors.checkpoint import save_model
 
     folder = tmp_path_factory.mktemp("model")
     save_model(mixture(), RECIPE, folder)

@@ -10,8 +10,8 @@ import torch
 from smle.arrays.mixture import ArrayMixture
 from smle.enhancement.enhancer import Enhancer
 from smle.model.config import GateConfig, NetworkConfig, RoutingConfig
-from smle.model.mixture import Mixture
 from smle.model.recipe import Recipe
+from smle.tensors.mixture import Mixture
 
 RECURRENT = NetworkConfig("recurrent", "gru", hidden_size=8, layers=1)
 LSTM = NetworkConfig("recurrent", "lstm", hidden_size=8, layers=1)

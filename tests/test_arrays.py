@@ -11,8 +11,8 @@ import torch
 from smle.arrays.gate import ArrayGate
 from smle.arrays.spectral import ArrayFeatures, ArrayRunningMean, ArrayStft
 from smle.model.config import GateConfig, SpectralConfig
-from smle.model.gate import Gate
-from smle.model.spectral import Features, Stft
+from smle.tensors.gate import Gate
+from smle.tensors.spectral import Features, Stft
 from tests.models import LSTM, RANGES, RECURRENT, SUBBAND, arrays, mixture
 
 KINDS = pytest.mark.parametrize(

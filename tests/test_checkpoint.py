@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 import smle
 from smle.enhancement.enhancer import Enhancer
 from smle.errors import ModelError, RecipeError
-from smle.model.checkpoint import load_model, save_model
 from smle.model.folders import find_model
-from smle.model.mixture import Mixture
 from smle.model.recipe import parse_recipe, read_recipe
+from smle.tensors.checkpoint import load_model, save_model
+from smle.tensors.mixture import Mixture
 from tests.models import arrays
 
 RECIPE = """

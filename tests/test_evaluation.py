@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import smle.evaluation.parallel
+import smle.evaluation.evaluate
 from smle.errors import CorpusError
+from smle.evaluation.evaluate import Evaluation, evaluate
 from smle.evaluation.pair_lists import read_conditions
 from smle.evaluation.pairs import Matched, Pair, match_pairs, with_conditions
-from smle.evaluation.parallel import Evaluation, evaluate
 from smle.evaluation.report import scores_csv
 from smle.evaluation.run import EvaluationPlan, run_evaluation
 from smle.evaluation.score_log import ScoreLog
@@ -87,14 +87,14 @@ def test_a_pair_that_cannot_be_used_is_named_and_the_rest_scored(
 def test_an_unforeseen_error_of_one_pair_leaves_the_rest(
     pairs: tuple[Pair, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = smle.evaluation.parallel.score_pair
+    whole = smle.evaluation.evaluate.score_pair
 
     def fragile(pair: Pair, *rest: object) -> object:
         if pair.name == "file2":
             raise RuntimeError("out of memory")
         return whole(pair, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(smle.evaluation.parallel, "score_pair", fragile)
+    monkeypatch.setattr(smle.evaluation.evaluate, "score_pair", fragile)
     found = evaluate(pairs, RULE, SYSTEMS)
     assert found.unusable == {"file2": "RuntimeError: out of memory"}
 
@@ -114,13 +114,13 @@ def interrupted(pairs: tuple[Pair, ...], path: Path, after: int) -> None:
 
 
 def count_scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    whole, scored = smle.evaluation.parallel.score_pair, []
+    whole, scored = smle.evaluation.evaluate.score_pair, []
 
     def counting(pair: Pair, *rest: object) -> object:
         scored.append(pair.name)
         return whole(pair, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(smle.evaluation.parallel, "score_pair", counting)
+    monkeypatch.setattr(smle.evaluation.evaluate, "score_pair", counting)
     return scored
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from smle.evaluation.distributions import densities, extremes
+from smle.evaluation.evaluate import Evaluation
 from smle.evaluation.findings import delays, findings, primary_column, subject
-from smle.evaluation.parallel import Evaluation
 from smle.evaluation.score_table import ScoreTable, build_table
 from smle.evaluation.scoring import PairScores, SystemScores
 from smle.evaluation.summary import summarise_evaluation

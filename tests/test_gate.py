@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from smle.model.config import GateConfig, SpectralConfig
-from smle.model.gate import Gate
-from smle.model.spectral import Features
+from smle.tensors.gate import Gate
+from smle.tensors.spectral import Features
 
 
 def gate(compression: float = 0.0) -> Gate:

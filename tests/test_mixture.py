@@ -9,9 +9,9 @@ import torch
 from smle.model.annealing import alpha_at
 from smle.model.complexity import complexity, macs_per_frame
 from smle.model.config import GateConfig, NetworkConfig, SpectralConfig
-from smle.model.gate import Gate, soft_routing
-from smle.model.networks import build_network
 from smle.model.weight_shapes import network_shapes, weight_shapes
+from smle.tensors.gate import Gate, soft_routing
+from smle.tensors.networks import build_network
 from tests.models import LSTM, RANGES, RECURRENT, SUBBAND, mixture, recipe
 
 KINDS = pytest.mark.parametrize(

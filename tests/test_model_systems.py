@@ -18,7 +18,7 @@ from smle.evaluation.pairs import Pair
 from smle.evaluation.score_table import build_table
 from smle.evaluation.scoring import PairScores, SystemScores
 from smle.evaluation.systems import System
-from smle.model.mixture import Mixture
+from smle.tensors.mixture import Mixture
 from tests.models import SUBBAND, enhancer, recipe
 from tests.speech_like import RATE_HZ, noise_like, speech_like
 

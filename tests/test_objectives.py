@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from smle.material.dataset import Batch
-from smle.model.mixture import Mixture
 from smle.model.recipe import FinetuneConfig, StageConfig, TrainingConfig
+from smle.tensors.mixture import Mixture
 from smle.training.objectives import (
     JointModule,
     finetune_objective,

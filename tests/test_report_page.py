@@ -21,7 +21,7 @@ from smle.evaluation.pairs import Matched, match_pairs, with_conditions
 from smle.evaluation.run import EvaluationPlan, run_evaluation
 from smle.evaluation.score_table import build_table
 from smle.evaluation.scoring import PairScores, ScoringRule, SystemScores
-from smle.model.checkpoint import save_model
+from smle.tensors.checkpoint import save_model
 from tests.conftest import RECIPE
 from tests.models import mixture
 from tests.scored_folders import make_folders

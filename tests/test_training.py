@@ -19,8 +19,8 @@ from smle.errors import CorpusError, ModelError, RecipeError
 from smle.evaluation.metrics import si_sdr_db
 from smle.material.clusters import Clusters, write_clusters
 from smle.material.dataset import Batch, MixtureDataset
-from smle.model.checkpoint import load_model
 from smle.model.recipe import StageConfig, read_recipe
+from smle.tensors.checkpoint import load_model
 from smle.training import distributed
 from smle.training.data import Material, TrainingData
 from smle.training.distributed import check_shares, own_device

@@ -1,1 +1,1 @@
-"""What enhances: the model in NumPy, each module beside its twin in `smle.model`."""
+"""What enhances: the model in NumPy, each module beside its twin in `smle.tensors`."""

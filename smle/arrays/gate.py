@@ -1,4 +1,4 @@
-"""The gate of `smle.model.gate` in NumPy."""
+"""The gate of `smle.tensors.gate` in NumPy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ArrayGateState = tuple[Array, Array]
 
 
 class ArrayGate:
-    """`smle.model.gate.Gate`.
+    """`smle.tensors.gate.Gate`.
 
     Args:
         config: Hidden size and layers, and whether it hears the running expert.

@@ -1,4 +1,4 @@
-"""The mixture of `smle.model.mixture` in NumPy: that is trained, this enhances."""
+"""The mixture of `smle.tensors.mixture` in NumPy: that is trained, this enhances."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ArrayMixture:
 
     Args:
         recipe: Names of the specialists and the shape of every network.
-        weights: By the names that they have in `smle.model.mixture.Mixture`.
+        weights: By the names that they have in `smle.tensors.mixture.Mixture`.
     """
 
     def __init__(self, recipe: Recipe, weights: Mapping[str, Array]) -> None:

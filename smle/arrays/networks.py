@@ -1,4 +1,4 @@
-"""The mask estimators of `smle.model.networks` in NumPy, with the weights as torch trained them.
+"""The mask estimators of `smle.tensors.networks` in NumPy, with the weights as torch trained them.
 
 For networks this small, importing torch takes as long as enhancing minutes of audio, and one frame
 of a live stream costs more in calls into torch than in arithmetic. NumPy is quick to import and to
@@ -46,7 +46,7 @@ def build_array_network(config: NetworkConfig, weights: Weights) -> ArrayNetwork
 
     Args:
         config: What it is.
-        weights: Its weights, by the names that they have in `smle.model.networks`.
+        weights: Its weights, by the names that they have in `smle.tensors.networks`.
     """
     if config.kind == "recurrent":
         return ArrayRecurrentNetwork(config, weights)
@@ -54,7 +54,7 @@ def build_array_network(config: NetworkConfig, weights: Weights) -> ArrayNetwork
 
 
 class ArrayRecurrentNetwork:
-    """`smle.model.networks.RecurrentNetwork`."""
+    """`smle.tensors.networks.RecurrentNetwork`."""
 
     def __init__(self, config: NetworkConfig, weights: Weights) -> None:
         self._config = config
@@ -80,7 +80,7 @@ class ArrayRecurrentNetwork:
 
 
 class ArraySubbandNetwork:
-    """`smle.model.subband.SubbandNetwork`."""
+    """`smle.tensors.subband.SubbandNetwork`."""
 
     def __init__(self, config: NetworkConfig, weights: Weights) -> None:
         self._config = config
@@ -140,7 +140,7 @@ class ArraySubbandNetwork:
 
 
 class _SubbandBlock:
-    """`smle.model.subband.SubbandBlock`; one frame of it is (rows, bands, channels)."""
+    """`smle.tensors.subband.SubbandBlock`; one frame of it is (rows, bands, channels)."""
 
     def __init__(self, own: dict[str, Array], ranges: int) -> None:
         lstms = [f"band_lstms.{k}" for k in range(ranges)]

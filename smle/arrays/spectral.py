@@ -1,4 +1,4 @@
-"""`smle.model.spectral` in NumPy, for enhancing: the same transforms and features, without torch.
+"""`smle.tensors.spectral` in NumPy, for enhancing: the same transforms and features, without torch.
 
 Shapes: ``rows`` counts independent signals (channels, files of a batch).
 """

@@ -24,8 +24,8 @@ from smle.material.decoded import Decoded
 from smle.material.draw import NoiseDraw
 from smle.material.mixing_config import MixingConfig
 from smle.model.config import NetworkConfig
-from smle.model.networks import Network, build_network
 from smle.model.recipe import Recipe
+from smle.tensors.networks import Network, build_network
 from smle.training.spectra import Spectra
 from smle.training.stage import Progress, Watch
 

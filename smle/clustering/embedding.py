@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smle.model.config import SpectralConfig
-from smle.model.spectral import Features, Stft
+from smle.tensors.spectral import Features, Stft
 
 HIDDEN_SIZE = 32
 LAYERS = 2

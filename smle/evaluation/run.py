@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smle.errors import CorpusError
+from smle.evaluation.evaluate import evaluate
 from smle.evaluation.examples import choose_examples, pack_example
 from smle.evaluation.findings import primary_column, subject
 from smle.evaluation.metric_table import METRICS
 from smle.evaluation.pairs import Matched
-from smle.evaluation.parallel import evaluate
 from smle.evaluation.report import REPORT_NAMES, write_report
 from smle.evaluation.score_log import ScoreLog
 from smle.evaluation.score_table import ScoreTable

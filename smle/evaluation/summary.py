@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.evaluation.condition_groups import group_by
+from smle.evaluation.evaluate import Evaluation
 from smle.evaluation.gate_summary import summarise_gates
 from smle.evaluation.pairs import Condition
-from smle.evaluation.parallel import Evaluation
 from smle.evaluation.score_table import ScoreTable
 from smle.evaluation.statistics import RESAMPLES, compare, summarise
 from smle.evaluation.systems import System

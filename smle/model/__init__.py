@@ -1,1 +1,1 @@
-"""What a model is: recipe, spectra, networks, gate, mixture, as torch trains them; its folder."""
+"""What a model is: its recipe, its folder, names and shapes of its weights, what it costs."""

@@ -12,10 +12,10 @@ from torch.nn import functional
 from smle.material.dataset import Batch, MixtureDataset
 from smle.material.prefetch import prefetch
 from smle.model.annealing import alpha_at
-from smle.model.gate import soft_routing
-from smle.model.mixture import Mixture
-from smle.model.networks import Network
 from smle.model.recipe import FinetuneConfig, StageConfig
+from smle.tensors.gate import soft_routing
+from smle.tensors.mixture import Mixture
+from smle.tensors.networks import Network
 from smle.training.distributed import share_of
 from smle.training.losses import balance_penalty
 from smle.training.spectra import Spectra

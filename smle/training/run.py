@@ -14,11 +14,11 @@ import torch
 from smle.errors import ModelError
 from smle.files.whole_files import write_whole
 from smle.material.dataset import MixtureDataset
-from smle.model.checkpoint import load_model, save_model
 from smle.model.folders import MODEL_FOLDER, RECIPE_NAME, WEIGHTS_NAME, find_model
-from smle.model.mixture import Mixture
 from smle.model.recipe import Recipe, StageConfig, read_recipe
 from smle.model.weight_shapes import weight_shapes
+from smle.tensors.checkpoint import load_model, save_model
+from smle.tensors.mixture import Mixture
 from smle.training.data import Material, TrainingData
 from smle.training.distributed import (
     check_shares,

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from smle.material.dataset import Batch
 from smle.model.recipe import Recipe
-from smle.model.spectral import Features, Stft
+from smle.tensors.spectral import Features, Stft
 from smle.training.listening_loss import ListeningLoss
 from smle.training.losses import EnhancementLoss
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from smle.errors import ModelError
-from smle.model.mixture import Mixture
+from smle.tensors.mixture import Mixture
 from smle.training.distributed import is_main_process, wait_for_all
 from smle.training.stage import save_weights
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pedalboard import HighpassFilter
 from pedalboard.io import AudioFile
 
-from smle.model.checkpoint import save_model
-from smle.model.mixture import Mixture
 from smle.model.recipe import parse_recipe
+from smle.tensors.checkpoint import save_model
+from smle.tensors.mixture import Mixture
 from smle_pedalboard import Board, SparseExpertEnhancer
 
 Example = Callable[[str], ModuleType]

@@ -14,9 +14,9 @@ from smle.enhancement.bandwidth import HighBands
 from smle.enhancement.enhancer import Enhancer
 from smle.errors import AudioError
 from smle.model.config import GateConfig, NetworkConfig, RoutingConfig
-from smle.model.mixture import Mixture
 from smle.model.recipe import Recipe
-from smle.model.spectral import Features, Stft
+from smle.tensors.mixture import Mixture
+from smle.tensors.spectral import Features, Stft
 from smle_pedalboard import SparseExpertEnhancer
 from tests.models import arrays
 

@@ -1,6 +1,6 @@
 """Mask estimators: one network class per kind, the same for generalist and specialists.
 
-A network sees features (rows, frames, bins) from `smle.model.spectral.Features` and returns the
+A network sees features (rows, frames, bins) from `smle.tensors.spectral.Features` and returns the
 mask (rows, frames, bins) of the noisy spectrum. It is causal over frames and carries its state,
 so frames may come in pieces of any length. To add a kind: write its class here or in a file of
 its own, name it in `NetworkConfig.kind` and in `build_network`, and give it a twin in
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from smle.model.config import NetworkConfig, SpectralConfig
-from smle.model.subband import SubbandNetwork
+from smle.tensors.subband import SubbandNetwork
 
 State = tuple[Tensor, ...]
 """What a network carries from frame to frame; rows come first in every tensor."""

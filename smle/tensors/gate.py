@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from smle.model.config import GateConfig, SpectralConfig
 from smle.model.gate_balance import BALANCE_FEATURES, BALANCE_S, POWER_FLOOR
-from smle.model.spectral import RunningMean, relative_power
+from smle.tensors.spectral import RunningMean, relative_power
 
 GateState = tuple[Tensor, Tensor]
 """Hidden state (rows, layers, hidden) and running means (rows, 3): kept, removed, and of ones."""

@@ -9,8 +9,8 @@ from safetensors.torch import save as serialise
 
 from smle.files.whole_files import write_whole
 from smle.model.folders import RECIPE_NAME, WEIGHTS_NAME
-from smle.model.mixture import Mixture
 from smle.model.weights import read_model
+from smle.tensors.mixture import Mixture
 
 
 def load_model(folder: Path) -> Mixture:

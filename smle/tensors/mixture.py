@@ -6,9 +6,9 @@ from typing import cast
 
 from torch import nn
 
-from smle.model.gate import Gate
-from smle.model.networks import Network, build_network
 from smle.model.recipe import Recipe
+from smle.tensors.gate import Gate
+from smle.tensors.networks import Network, build_network
 
 
 class Mixture(nn.Module):

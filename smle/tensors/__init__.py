@@ -1,0 +1,1 @@
+"""What trains: the model in torch, each module beside its twin in `smle.arrays`."""
