@@ -17,11 +17,11 @@ ANSWER_WITHIN_S = 5
 WORKERS_BACK_WITHIN_S = 60
 
 
-class ClusterError(SmleError):
+class DaskError(SmleError):
     """The workers cannot be reached."""
 
 
-class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
+class DaskBackend(DaskDistributedBackend):  # type: ignore[misc]
     """joblib's own, which would wait for ever for a task that no worker survives."""
 
     def effective_n_jobs(self, n_jobs: int) -> int:
@@ -29,7 +29,7 @@ class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
         try:
             return max(2, int(super().effective_n_jobs(n_jobs)))
         except TimeoutError as error:
-            raise ClusterError(
+            raise DaskError(
                 f"the scheduler has had no worker for {WORKERS_BACK_WITHIN_S} s; start some, resume"
             ) from error
 
@@ -51,18 +51,18 @@ def connect(address: str) -> Any:
     """A client of the scheduler at an address.
 
     Raises:
-        ClusterError: It does not answer, or has no workers.
+        DaskError: It does not answer, or has no workers.
     """
     try:
         get_address_host_port(address)  # a client that finds this out first never closes in peace
         client: Any = Client(address, timeout=ANSWER_WITHIN_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise ClusterError(
+        raise DaskError(
             f"no scheduler answers at {address!r}; start one with: dask scheduler"
         ) from error
     if not client.scheduler_info()["workers"]:
         client.close()
-        raise ClusterError(
+        raise DaskError(
             f"the scheduler at {address} has no workers; start some with: dask worker {address}"
         )
     return client

@@ -58,7 +58,7 @@ def dispatch(
     Raises:
         DispatchError: There is no process to work, or a scheduler is given, but Dask is not
             installed.
-        ClusterError: The scheduler or its workers cannot be reached.
+        DaskError: The scheduler or its workers cannot be reached.
     """
     if jobs < 1:
         raise DispatchError(f"jobs is {jobs}; give 1 or more processes")
@@ -146,14 +146,14 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[Callable[[], Any]]:
             raise
         return
     try:
-        from smle.dask_workers import WORKERS_BACK_WITHIN_S, ClusterBackend, connect
+        from smle.dask_workers import WORKERS_BACK_WITHIN_S, DaskBackend, connect
     except ImportError as error:
         raise DispatchError(
             "a scheduler needs Dask; install it with: pip install 'smle[dask]'"
         ) from error
     client = connect(scheduler)
     try:
-        backend = ClusterBackend(client=client, wait_for_workers_timeout=WORKERS_BACK_WITHIN_S)
+        backend = DaskBackend(client=client, wait_for_workers_timeout=WORKERS_BACK_WITHIN_S)
         with parallel_config(backend):
             yield lambda: Parallel(-1, pre_dispatch="3*n_jobs", **_UNORDERED)
     finally:

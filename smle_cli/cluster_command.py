@@ -11,7 +11,7 @@ from smle_cli.given_options import refuse_given
 from smle_cli.given_path import GivenPath
 
 if TYPE_CHECKING:
-    from smle.clustering.by_property import Grouped
+    from smle.clustering.grouping import Grouped
 
 T = TypeVar("T", int, float)
 MEANT_FOR = {
@@ -22,7 +22,9 @@ MEANT_FOR = {
     "heard": ("speaker",),
     "steps": ("speaker", "loss"),
 }
+PICTURED = ("speaker", "noise", "loss")
 PATH = GivenPath(path_type=Path)
+FOLDER = GivenPath(path_type=Path, file_okay=False)
 # scikit-learn takes 32 bits, and stability is measured with ten more.
 LARGEST_SEED = 2**32 - 11
 
@@ -79,7 +81,7 @@ def _read(kind: type[T], text: str, parameter: click.Parameter) -> T:
 @click.option(
     "--jobs", default=0, type=click.IntRange(0), help="Files at a time; 0 takes all cores."
 )
-@click.option("--cache", type=PATH, help="Folder for decoded audio.")
+@click.option("--cache", type=FOLDER, help="Folder for decoded audio.")
 @click.option("--force", is_flag=True, help="Overwrite JSON and its picture.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 def cluster(
@@ -109,7 +111,7 @@ def cluster(
     from smle.errors import CorpusError
     from smle.material.clusters import write_clusters
     from smle_cli.cluster_report import show_clusters
-    from smle_cli.consoles import message_console
+    from smle_cli.consoles import message_console, show_log
     from smle_cli.interrupts import stop_if_asked
     from smle_cli.training_progress import TrainingProgress
 
@@ -119,11 +121,12 @@ def cluster(
     if out.is_dir() or out.suffix.lower() == ".png":
         raise click.UsageError(f"--out {out} is no name for JSON; end it in .json")
     picture = out.with_suffix(".png")
-    for path in (out, picture):
+    for path in (out, picture) if by in PICTURED else (out,):
         if path.exists() and not force:
             raise CorpusError(f"{path} exists; name another file, or overwrite it with --force")
     if not out.parent.is_dir():
         raise CorpusError(f"there is no folder {out.parent}; make it, or name another file")
+    show_log(quiet=quiet, verbose=False)
     asked = Clustering(
         by=by,
         ks=tuple(dict.fromkeys(ks)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from smle_cli.consoles import message_console
 
 if TYPE_CHECKING:
-    from smle.clustering.by_property import Grouped
+    from smle.clustering.grouping import Grouped
     from smle.material.clusters import Clusters
 
 

@@ -131,7 +131,7 @@ def enhance(
         raise click.UsageError(f"{out}: {out.suffix} is read, not written; name it .wav, say")
     if named and suffix:
         raise click.UsageError(f"--suffix is for names in a folder; {out} is a whole name")
-    if named and format != "same" and _container(format) != _container(format_of(out)):
+    if named and format != "same" and format_of(out) not in (format, _container(format)):
         raise click.UsageError(f"--format {format} contradicts {out}; leave out one of them")
     _check_encoding(format, subtype)
     from smle_cli.consoles import show_log
@@ -193,13 +193,14 @@ def enhance(
 
 
 def _container(format: str) -> str:
+    """The format whose files may hold this one, too."""
     return "ogg" if format == "opus" else format
 
 
 def _checked_route(route: str, model: str) -> str:
-    from smle.model.folders import read_bundled_recipe
+    from smle.model.folders import recipe_of
 
-    names = read_bundled_recipe(model).expert_names
+    names = recipe_of(model).expert_names
     if route not in names and route.isdecimal() and int(route) < len(names):
         return names[int(route)]
     if route not in ("segment", "file", "folder", *names):

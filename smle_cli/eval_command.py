@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from smle.evaluation.pairs import Matched, Pair
 
 PLACE = GivenPath(path_type=Path)
+FOLDER = GivenPath(path_type=Path, file_okay=False)
 
 
 def _finite(context: click.Context, parameter: click.Parameter, seconds: float) -> float:
@@ -75,7 +76,7 @@ def _finite(context: click.Context, parameter: click.Parameter, seconds: float) 
     help="By how much lengths may differ.",
 )
 @click.option(
-    "--report", type=PLACE, metavar="DIR", help="Write CSV, JSON, Markdown and a page to open."
+    "--report", type=FOLDER, metavar="DIR", help="Write CSV, JSON, Markdown and a page to open."
 )
 @click.option(
     "--examples",
@@ -148,10 +149,11 @@ def evaluate(
     from smle.evaluation.run import EvaluationPlan, run_evaluation
     from smle.evaluation.scoring import ScoringRule
     from smle_cli.bars import fallen_short, read_bars
-    from smle_cli.consoles import message_console
+    from smle_cli.consoles import message_console, show_log
     from smle_cli.pair_progress import PairProgress
     from smle_cli.score_tables import show_scores
 
+    show_log(quiet=quiet, verbose=False)
     matched = _matched(scored, clean, noisy, systems, pairs, conditions, enhances=bool(models))
     names = _metrics(metrics, matched.pairs[0], quiet=quiet)
     rule = ScoringRule(names, align=align, max_delay_s=max_delay, tolerance_s=tolerance)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 STAGES = ("all", "generalist", "specialists", "gate", "finetune", "polish")
 FOLDER = GivenPath(path_type=Path, exists=True, file_okay=False)
+NEW_FOLDER = GivenPath(path_type=Path, file_okay=False)
 
 
 @click.command()
 @click.argument("recipe", type=GivenPath(path_type=Path, exists=True, dir_okay=False))
 @click.argument("corpus", type=GivenPath(path_type=Path), required=False)
-@click.option("--out", "-o", type=GivenPath(path_type=Path), required=True, metavar="RUN")
+@click.option("--out", "-o", type=NEW_FOLDER, required=True, metavar="RUN")
 @click.option(
     "--stage",
     "stages",
@@ -32,11 +33,11 @@ FOLDER = GivenPath(path_type=Path, exists=True, file_okay=False)
 @click.option("--speech", type=GivenPath(path_type=Path), help="Clean speech, if not in CORPUS.")
 @click.option("--noise", type=FOLDER, help="Noise, if not in CORPUS.")
 @click.option("--rooms", type=FOLDER, help="Room responses, if not in CORPUS.")
-@click.option("--cache", type=GivenPath(path_type=Path), help="Folder for decoded audio.")
+@click.option("--cache", type=NEW_FOLDER, help="Folder for decoded audio.")
 @click.option("--start-from", metavar="MODEL", help="Begin with its weights: a name or folder.")
 @click.option("--resume", is_flag=True, help="Go on where RUN stopped.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--log", type=GivenPath(path_type=Path), help="Folder for TensorBoard events.")
+@click.option("--log", type=NEW_FOLDER, help="Folder for TensorBoard events.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 def train(
     recipe: Path,
@@ -63,7 +64,7 @@ def train(
     from smle.training.distributed import is_main_process, join_processes, own_device
     from smle.training.run import STAGES as ALL_STAGES
     from smle.training.run import train as train_model
-    from smle_cli.consoles import message_console
+    from smle_cli.consoles import message_console, show_log
     from smle_cli.interrupts import stop_if_asked
     from smle_cli.training_progress import TrainingProgress
 
@@ -73,6 +74,7 @@ def train(
         rooms=rooms or (_rooms(corpus) if corpus else None),
         cache=cache,
     )
+    show_log(quiet=quiet, verbose=False)
     device = _device(device)
     join_processes(own_device(device))
     tells = is_main_process()

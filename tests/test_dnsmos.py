@@ -52,3 +52,8 @@ def test_another_rate_is_rated_alike() -> None:
 def test_what_is_no_signal_is_refused(signal) -> None:
     with pytest.raises(MetricError, match="dnsmos"):
         dnsmos(signal, RATE_HZ)
+
+
+def test_what_resampling_leaves_nothing_of_is_refused() -> None:
+    with pytest.raises(MetricError, match="shorter than one sample"):
+        dnsmos(np.array([0.1]), 3 * RATE_HZ)

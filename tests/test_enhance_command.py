@@ -20,6 +20,7 @@ from smle.enhancement.streaming import expert_number
 from smle.files.audio import AudioReader, read, write
 from smle_cli.enhance_command import _checked_route
 from smle_cli.main import exit_code
+from tests.speech_like import RATE_HZ, noise_like, speech_like
 
 Run = Callable[..., int]
 
@@ -179,6 +180,7 @@ def test_when_every_file_fails_nothing_could_be_done(
         (("empty", "out"), 1, "empty: no audio files"),
         (("noisy", "noisy"), 1, "is the input folder"),
         (("noisy", "file.txt"), 1, "file.txt: is a file"),
+        (("noisy", "out.wav"), 1, "out.wav: is a file's name"),
         (("noisy", "file.txt/out"), 1, "cannot be made"),
         (("noisy/a.wav", "noisy/a.wav", "--force"), 1, "is the input itself"),
         (("noisy/a.wav", "file.txt/out.wav"), 1, "cannot be written"),
@@ -189,6 +191,8 @@ def test_when_every_file_fails_nothing_could_be_done(
         (("noisy", "out", "--atten-lim", "-3"), 2, "atten-lim"),
         (("noisy", "out", "--report", "r.xml"), 1, "ends in .json, .jsonl or .csv"),
         (("noisy/a.wav", "out.mp3", "--subtype", "PCM_24"), 1, "MP3 has no subtype PCM_24"),
+        (("noisy/a.wav", "out.opus", "--subtype", "VORBIS"), 1, "OPUS files hold no VORBIS"),
+        (("noisy/a.wav", "out.opus", "--format", "ogg"), 2, "contradicts out.opus"),
         (("noisy/a.wav", "out.wav", "--subtype", "IMA_ADPCM"), 2, "change the length"),
         (("noisy", "out", "--model", "nomodel"), 1, "no model 'nomodel'"),
     ],
@@ -300,6 +304,25 @@ def test_resume_keeps_what_the_user_made_of_an_output(
     (tmp_path / "out" / "a.wav").write_text("edited")
     assert run(noisy, tmp_path / "out", "--resume", "--atten-lim", "6") == 3
     assert (tmp_path / "out" / "a.wav").read_text() == "edited"
+
+
+def test_resume_keeps_what_was_made_of_another_folders_file(
+    run: Run, noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    assert run(noisy, out) == 0
+    before = files_below(out)
+    shutil.copytree(noisy, other)
+    assert run(other, out, "--resume") == 0  # the same sound: nothing to do
+    samples, rate = sf.read(other / "a.wav")
+    sf.write(other / "a.wav", samples / 2, rate)
+    capsys.readouterr()
+    assert run(other, out) == 1
+    said = capsys.readouterr().err
+    assert "out/a.wav: exists already and is kept; no run on record left it so" in said
+    assert "out/b.flac: exists already and is kept; overwrite it or resume" in said
+    assert run(other, out, "--resume") == 3
+    assert files_below(out) == before
 
 
 def test_resume_keeps_an_output_that_was_edited_and_is_as_long(
@@ -730,7 +753,7 @@ def test_what_a_killed_run_left_of_one_file_is_swept(run: Run, noisy: Path, tmp_
 
 def test_an_expert_goes_by_its_name_before_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = SimpleNamespace(expert_names=("-5", "0", "other"))
-    monkeypatch.setattr("smle.model.folders.read_bundled_recipe", lambda model: recipe)
+    monkeypatch.setattr("smle.model.folders.recipe_of", lambda model: recipe)
     chosen = [_checked_route(route, "any") for route in ("-5", "0", "1", "2")]
     assert chosen == ["-5", "0", "0", "other"]
     assert expert_number(recipe.expert_names, "0") == 1  # as Python and the plug-in have it
@@ -752,6 +775,18 @@ def test_every_route_runs_one_expert_per_file(
     if route == "folder":
         items = [read(noisy / name) for name in ("a.wav", "b.flac")]
         assert experts["a.wav"] == experts["b.flac"] == smle.load(model_folder).pool_route(items)
+
+
+def test_route_folder_pools_what_is_heard_in_a_file_alone_as_in_a_folder(tmp_path: Path) -> None:
+    odd = 0.1 * np.stack([speech_like(2.0), speech_like(2.0) + 3 * noise_like(2.0)])
+    assert len(set(smle.load("tiny").channel_routes([(odd, RATE_HZ)]))) == 2
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder / "a.wav", odd.astype(np.float32), RATE_HZ)
+    for noisy, out in ((folder, tmp_path / "out"), (folder / "a.wav", tmp_path / "alone.wav")):
+        options = ("--model", "tiny", "--route", "folder", "--jobs", "1")
+        assert exit_code(["enhance", str(noisy), str(out), *options]) == 0
+    assert (tmp_path / "alone.wav").read_bytes() == (tmp_path / "out" / "a.wav").read_bytes()
 
 
 def test_quiet_says_nothing_but_errors(

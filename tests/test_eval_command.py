@@ -159,6 +159,7 @@ def test_less_is_asked_of_distances(run: Run) -> None:
         (("good", "clean", "--fail-under", "si-sdr=nan"), "write METRIC=NUMBER"),
         (("good", "clean", "--metrics", "snr", "--fail-under", "stoi=1"), "stoi is not computed"),
         (("good", "clean", "--resume"), "give --report DIR"),
+        (("good", "clean", "--report", "conditions.csv"), "is a file"),
         (("good", "clean", "--resume", "--force"), "choose one"),
     ],
 )

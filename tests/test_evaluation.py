@@ -229,6 +229,16 @@ def test_a_report_is_whole_and_counts_what_failed(pairs: tuple[Pair, ...], tmp_p
     assert "good beats noisy by" in markdown
 
 
+def test_conditions_are_told_by_the_column_that_comes_first_on_the_page(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    plan = EvaluationPlan(Matched(pairs, ()), replace(RULE, metrics=("snr", "si-sdri")))
+    run_evaluation(plan, report=tmp_path / "report")
+    markdown = (tmp_path / "report" / "summary.md").read_text()
+    assert "## SI-SDRi (dB) by snr_db" in markdown
+    assert "## SNR" not in markdown
+
+
 def test_a_condition_of_several_lines_stays_one_row(
     pairs: tuple[Pair, ...], tmp_path: Path
 ) -> None:

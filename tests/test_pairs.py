@@ -55,6 +55,8 @@ def test_what_cannot_match_is_said(tmp_path: Path) -> None:
         match_pairs({"e": touch(tmp_path / "empty", "readme.md")}, clean)
     with pytest.raises(CorpusError, match="is a file but"):
         match_pairs({"e": estimate / "a.wav"}, clean)
+    with pytest.raises(CorpusError, match=r"claen\.wav: no such file"):
+        match_pairs({"e": estimate / "a.wav"}, tmp_path / "claen.wav")
     with pytest.raises(CorpusError, match="differ only by extension"):
         match_pairs({"e": touch(tmp_path / "twice", "a.wav", "a.flac")}, clean)
     with pytest.raises(AudioError, match="no such folder"):

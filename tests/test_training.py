@@ -246,15 +246,16 @@ def test_polishing_gives_every_network_as_many_mixtures(tmp_path, material, monk
     assert list(dict.fromkeys(sizes)) == [3, 6]
 
 
+@pytest.mark.parametrize("package", ["onnx", "speechmos"])
 def test_a_package_that_polishing_lacks_shows_before_anything_is_trained(
-    tmp_path, material, monkeypatch
+    tmp_path, material, monkeypatch, package
 ):
-    pytest.importorskip("speechmos")
-    monkeypatch.setattr("smle.training.rating_network.find_spec", lambda name: None)
+    missing = {package: None}
+    monkeypatch.setattr("smle.training.rating_network.find_spec", lambda n: missing.get(n, n))
     text = RECIPE.replace(
         "[training.generalist]", "[training.polish]\nsteps = 4\n[training.generalist]"
     )
-    with pytest.raises(ModelError, match="needs the package onnx; pip install"):
+    with pytest.raises(ModelError, match=f"needs the package {package}; pip install"):
         run(tmp_path / "run", material, text)
     assert not list((tmp_path / "run").iterdir())
 
@@ -582,6 +583,13 @@ def test_a_start_may_be_the_folder_of_a_training(tmp_path, material):
 def test_specialists_do_not_begin_with_a_generalist_that_is_not_trained(tmp_path, material):
     with pytest.raises(ModelError, match="generalist, which is not trained"):
         run(tmp_path / "run", material, stages=("specialists", "gate"))
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_generalist_that_the_recipe_lacks_is_not_trained(tmp_path, material):
+    without = RECIPE.replace("generalist = true\n", "")
+    with pytest.raises(ModelError, match="no generalist to train"):
+        run(tmp_path / "run", material, without, stages=("generalist",))
     assert not list((tmp_path / "run").iterdir())
 
 

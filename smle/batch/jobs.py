@@ -87,6 +87,8 @@ def plan_folder(noisy: Path, out: Path, *, format: str = "same", suffix: str = "
         raise AudioError(f"{shown(noisy)}: no such file or folder; check the path")
     if out.exists() and not out.is_dir():
         raise AudioError(f"{shown(out)}: is a file; a folder needs a folder as output")
+    if not out.exists() and not takes_names(out):
+        raise AudioError(f"{shown(out)}: is a file's name; a folder needs a folder as output")
     here, there = _real(noisy), _real(out)
     if here == there and not suffix:
         raise AudioError(f"{shown(out)}: is the input folder; give another one, or a suffix")

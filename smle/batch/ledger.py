@@ -86,15 +86,17 @@ class Ledger:
 
         Returns:
             `absent`: nothing. `done`: the result of this very input, model and options. `ours`:
-            another result of an earlier run, which may be replaced. `foreign`: anything else.
+            another result of an earlier run, which may be replaced. `foreign`: anything else, such
+            as the result of another input, which is still there.
         """
         if not os.path.lexists(job.output):
             return "absent"
         entry = self._entries.get(self._name(job))
         if entry is None:
             return "foreign"
+        may_replace: State = "foreign" if _of_another(job.input, entry) else "ours"
         if "report" not in entry:
-            return "ours"
+            return may_replace
         try:
             output = job.output.stat()
         except OSError:  # a link that leads nowhere
@@ -104,7 +106,7 @@ class Ledger:
         if entry["key"] == key and _same_input(job.input, entry):
             return "done"
         # What was edited since may be as long as before.
-        return "ours" if output.st_mtime_ns == entry.get("output_mtime_ns") else "foreign"
+        return may_replace if output.st_mtime_ns == entry.get("output_mtime_ns") else "foreign"
 
     def report(self, job: Job) -> dict[str, Any]:
         """What was recorded when a job was done."""
@@ -118,7 +120,12 @@ class Ledger:
             AudioError: The claim cannot be written down.
         """
         try:
-            self._append([{"output": self._name(job), "key": key} for job in jobs])
+            self._append(
+                [
+                    {"output": self._name(job), "key": key, "input": os.fspath(job.input)}
+                    for job in jobs
+                ]
+            )
             os.fsync(self._file.fileno())
         except OSError as error:
             raise AudioError(f"{shown(self.path)}: cannot be written ({error.strerror})") from error
@@ -176,6 +183,15 @@ def _is_entry(entry: Any) -> bool:
     if "report" not in entry:
         return True
     return all(isinstance(entry.get(name), kind) for name, kind in _RECORD.items())
+
+
+def _of_another(path: Path, entry: dict[str, Any]) -> bool:
+    """Whether an output was claimed for, or made of, another file than this that still exists."""
+    before = entry["report"].get("input") if "report" in entry else entry.get("input")
+    try:
+        return isinstance(before, str) and not path.samefile(before)
+    except (OSError, ValueError):
+        return False
 
 
 def _same_input(path: Path, entry: dict[str, Any]) -> bool:

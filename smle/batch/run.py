@@ -73,8 +73,9 @@ def run_file(job: Job, options: BatchOptions, progress: Progress | None = None) 
     """Enhance one file in this process, without a ledger (arguments as for `run_batch`)."""
     enhancer = cached_enhancer(options.model)
     _sweep({job.output.parent})
-    route = "file" if options.files.route == "folder" else options.files.route
-    wanted = replace(options.files, route=route)
+    wanted = options.files
+    if wanted.route == "folder":
+        wanted = replace(wanted, route=_pooled_route(enhancer, [job]))
     return enhance_files(enhancer, [job], wanted, progress or (lambda seconds: None))[job]
 
 
@@ -154,11 +155,14 @@ class _Pool:
     worker: _Worker
 
     def __call__(self, jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], str]:
-        enhancer = cached_enhancer(self.worker.model)
-        try:
-            return jobs, enhancer.pool_route(_pieces(jobs))
-        except AudioError:
-            return jobs, "segment"  # no file of the folder can be read; each will say so
+        return jobs, _pooled_route(cached_enhancer(self.worker.model), jobs)
+
+
+def _pooled_route(enhancer: Enhancer, jobs: Sequence[Job]) -> str:
+    try:
+        return enhancer.pool_route(_pieces(jobs))
+    except AudioError:
+        return "segment"  # no file of the folder can be read; each will say so
 
 
 def _pieces(jobs: Sequence[Job]) -> Iterator[tuple[Signal, int]]:

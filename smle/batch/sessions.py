@@ -113,7 +113,8 @@ def tasks_for(
                 elif action == "keep":
                     settled.append(_kept(job, ledger))
                 else:
-                    settled.append(failed(job, _taken(job, resumed=options.resume)))
+                    ours = ledger.state(job, session.key) != "foreign"
+                    settled.append(failed(job, _taken(job, ours=ours)))
             if not todo:
                 continue
             try:
@@ -147,6 +148,6 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _taken(job: Job, *, resumed: bool) -> AudioError:
-    remedy = "no earlier run left it so: overwrite it" if resumed else "overwrite it or resume"
+def _taken(job: Job, *, ours: bool) -> AudioError:
+    remedy = "overwrite it or resume" if ours else "no run on record left it so: overwrite it"
     return AudioError(f"{shown(job.output)}: exists already and is kept; {remedy}")

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import optimize, sparse
 
-from smle.clustering.by_property import Grouped, check_ks
-from smle.clustering.grouping import count, gender_facts
+from smle.clustering.grouping import Grouped, check_ks, count, gender_facts
 from smle.clustering.speaker_pairs import with_noise
 from smle.clustering.timbre import corpus_timbre
 from smle.material.clusters import Clusters, Only
@@ -65,6 +64,7 @@ def by_loss(
     seed: int = 0,
     config: LossClustering | None = None,
     cache_dir: str | Path | None = None,
+    jobs: int = -1,
     watch: Watch = lambda _: None,
 ) -> Grouped:
     """Alternate between training each specialist on its utterances and assigning utterances.
@@ -81,6 +81,7 @@ def by_loss(
         seed: Everything random follows from it.
         config: How long.
         cache_dir: Folder for decoded audio.
+        jobs: Files at a time, -1 for as many as there are processors.
         watch: Told after every update.
 
     Returns:
@@ -92,8 +93,8 @@ def by_loss(
     """
     config = config or LossClustering()
     check_ks(ks, len(corpus), "utterances")
-    speech, noises = (Decoded(part, cache_dir=cache_dir) for part in (corpus, noise))
-    points = corpus_timbre(speech)
+    speech, noises = (Decoded(part, cache_dir=cache_dir, jobs=jobs) for part in (corpus, noise))
+    points = corpus_timbre(speech, jobs=jobs)
     groupings = []
     for k in ks:
         alternation = _Alternation(speech, noises, k, seed, config, watch)

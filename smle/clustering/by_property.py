@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from smle.clustering.grouping import count, gender_facts, group
-from smle.clustering.siamese import Condition, SiameseTraining, embed_speakers, train_embedding
+from smle.clustering.grouping import Grouped, check_ks, count, gender_facts, group
+from smle.clustering.siamese import Heard, SiameseTraining, embed_speakers, train_embedding
 from smle.clustering.timbre import corpus_timbre
 from smle.errors import CorpusError
 from smle.material.clusters import Clusters
@@ -21,30 +17,13 @@ from smle.material.decoded import Decoded
 from smle.training.stage import Watch
 
 
-@dataclass(frozen=True)
-class Grouped:
-    """What was found.
-
-    Args:
-        groupings: One for each K.
-        names: Name of each point that was grouped; none for gender and signal-to-noise ratio.
-        points: Shape (points, size).
-        notes: What the user should know, a line each.
-    """
-
-    groupings: list[Clusters]
-    names: list[str] = field(default_factory=list)
-    points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    notes: tuple[str, ...] = ()
-
-
 def by_speaker(
     corpus: Corpus,
     noise: Corpus,
     ks: Sequence[int],
     *,
     seed: int = 0,
-    heard: Condition = "clean",
+    heard: Heard = "clean",
     training: SiameseTraining | None = None,
     cache_dir: str | Path | None = None,
     jobs: int = -1,
@@ -74,8 +53,8 @@ def by_speaker(
         )
     check_ks(ks, len(speakers), "speakers")
     labelled = corpus.select(lambda utterance: utterance.speaker is not None)
-    speech = Decoded(labelled, cache_dir=cache_dir)
-    noises = Decoded(noise, cache_dir=cache_dir)
+    speech = Decoded(labelled, cache_dir=cache_dir, jobs=jobs)
+    noises = Decoded(noise, cache_dir=cache_dir, jobs=jobs)
     trained = train_embedding(speech, noises, training or SiameseTraining(), seed=seed, watch=watch)
     names, points = embed_speakers(trained.network, speech, noises, heard, seed=seed, jobs=jobs)
     seconds = _seconds_of_speakers(labelled)
@@ -167,18 +146,11 @@ def by_noise(
         CorpusError: A K is above the number of recordings.
     """
     check_ks(ks, len(noise), "recordings")
-    points = corpus_timbre(Decoded(noise, cache_dir=cache_dir), jobs=jobs)
+    points = corpus_timbre(Decoded(noise, cache_dir=cache_dir, jobs=jobs), jobs=jobs)
     names = list(noise.names)
     seconds = dict(zip(names, (u.seconds for u in noise.utterances), strict=True))
     groupings = [group("noise", names, points, seconds, k, seed=seed) for k in ks]
     return Grouped(groupings, names, points)
-
-
-def check_ks(ks: Sequence[int], available: int, what: str) -> None:
-    """Raise CorpusError where a number of clusters is below 2 or above what is there."""
-    for k in ks:
-        if not 2 <= k <= available:
-            raise CorpusError(f"K is {k}, but there are {available} {what}: use 2 to {available}")
 
 
 def _seconds_of_speakers(corpus: Corpus) -> dict[str, float]:

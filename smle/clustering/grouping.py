@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,30 @@ from smle.material.clusters import By, Clusters
 _RESTARTS = 20
 _STABILITY_SEEDS = 10
 _STABILITY_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What was found.
+
+    Args:
+        groupings: One for each K.
+        names: Name of each point that was grouped; none for gender and signal-to-noise ratio.
+        points: Shape (points, size).
+        notes: What the user should know, a line each.
+    """
+
+    groupings: list[Clusters]
+    names: list[str] = field(default_factory=list)
+    points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    notes: tuple[str, ...] = ()
+
+
+def check_ks(ks: Sequence[int], available: int, what: str) -> None:
+    """Raise CorpusError where a number of clusters is below 2 or above what is there."""
+    for k in ks:
+        if not 2 <= k <= available:
+            raise CorpusError(f"K is {k}, but there are {available} {what}: use 2 to {available}")
 
 
 def group(

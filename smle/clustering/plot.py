@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smle.clustering.by_property import Grouped
+from smle.clustering.grouping import Grouped
 from smle.errors import SmleError
 from smle.files.whole_files import write_whole
 

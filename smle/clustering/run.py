@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smle.clustering.by_loss import LossClustering, by_loss
-from smle.clustering.by_property import Grouped, by_gender, by_noise, by_snr, by_speaker
-from smle.clustering.siamese import Condition, SiameseTraining
+from smle.clustering.by_property import by_gender, by_noise, by_snr, by_speaker
+from smle.clustering.grouping import Grouped
+from smle.clustering.siamese import Heard, SiameseTraining
 from smle.errors import CorpusError
 from smle.material.clusters import By
 from smle.material.corpus import Corpus, read_corpus
@@ -39,7 +40,7 @@ class Clustering:
     speakers: Path | None = None
     ks: Sequence[int] = (2,)
     levels_db: Sequence[float] = (-5.0, 0.0, 5.0, 10.0)
-    heard: Condition = "clean"
+    heard: Heard = "clean"
     steps: int | None = None
     seed: int = 0
     jobs: int = -1
@@ -58,13 +59,14 @@ def cluster_corpus(asked: Clustering, *, watch: Watch = lambda _: None) -> Group
     """
     if asked.by == "snr":
         return by_snr(asked.levels_db)
-    corpus = _read(asked.corpus, f"--by {asked.by} groups recordings: name their folder", asked)
-    seed, cache = asked.seed, asked.cache
+    seed, cache, jobs = asked.seed, asked.cache, asked.jobs
+    complaint = f"--by {asked.by} groups recordings: name their folder"
+    corpus = _read(asked.corpus, complaint, jobs, asked.speakers)
     if asked.by == "gender":
         return by_gender(corpus)
     if asked.by == "noise":
-        return by_noise(corpus, asked.ks, seed=seed, cache_dir=cache, jobs=asked.jobs)
-    noise = _read(asked.noise, f"--by {asked.by} trains on noisy speech: add --noise FOLDER")
+        return by_noise(corpus, asked.ks, seed=seed, cache_dir=cache, jobs=jobs)
+    noise = _read(asked.noise, f"--by {asked.by} trains on noisy speech: add --noise FOLDER", jobs)
     if asked.by == "speaker":
         return by_speaker(
             corpus,
@@ -74,7 +76,7 @@ def cluster_corpus(asked: Clustering, *, watch: Watch = lambda _: None) -> Group
             heard=asked.heard,
             training=SiameseTraining(steps=asked.steps) if asked.steps else None,
             cache_dir=cache,
-            jobs=asked.jobs,
+            jobs=jobs,
             watch=watch,
         )
     return by_loss(
@@ -84,11 +86,12 @@ def cluster_corpus(asked: Clustering, *, watch: Watch = lambda _: None) -> Group
         seed=seed,
         config=LossClustering(steps=asked.steps) if asked.steps else None,
         cache_dir=cache,
+        jobs=jobs,
         watch=watch,
     )
 
 
-def _read(path: Path | None, complaint: str, asked: Clustering | None = None) -> Corpus:
+def _read(path: Path | None, complaint: str, jobs: int, speakers: Path | None = None) -> Corpus:
     if path is None:
         raise CorpusError(complaint)
-    return read_corpus(path, speakers=asked.speakers if asked else None)
+    return read_corpus(path, speakers=speakers, jobs=jobs)

@@ -18,7 +18,7 @@ from smle.material.decoded import Decoded
 from smle.material.draw import NoiseDraw
 from smle.training.stage import Progress, Watch
 
-Condition = Literal["clean", "noisy"]
+Heard = Literal["clean", "noisy"]
 
 _HELD_OUT_SHARE = 0.1
 _FEWEST_TO_HOLD_OUT = 20
@@ -132,7 +132,7 @@ def embed_speakers(
     network: SpeakerEmbedding,
     speech: Decoded,
     noise: Decoded,
-    condition: Condition,
+    condition: Heard,
     *,
     seed: int,
     jobs: int = -1,

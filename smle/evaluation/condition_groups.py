@@ -44,7 +44,7 @@ def group_by(values: Sequence[Condition | None], *, in_db: bool = False) -> list
 
     Returns:
         Groups in rising order, words by the alphabet; none if grouping would say nothing:
-        one group only, more than 40, or as many as files.
+        one group only, more than 40, or, above 12, as many as files.
 
     >>> [(group.label, group.files.tolist()) for group in group_by([5.0, -5.0, 5.0, None])]
     [('-5', [1]), ('5', [0, 2])]

@@ -44,12 +44,14 @@ def dnsmos(estimate: ArrayLike, sample_rate: int) -> tuple[float, float, float, 
         Four ratings, about 1 (bad) to 5 (excellent).
 
     Raises:
-        MetricError: If the signal is empty or not finite.
+        MetricError: If the signal is empty, shorter than a sample at 16 kHz, or not finite.
     """
     signal = np.asarray(estimate, np.float64)
     if signal.ndim != 1 or signal.size == 0 or not np.isfinite(signal).all():
         raise MetricError("dnsmos: the estimate is empty or holds NaN or infinity")
     signal = np.clip(resampled(signal, sample_rate, RATE_HZ), -1.0, 1.0)
+    if not signal.size:
+        raise MetricError("dnsmos: the estimate is shorter than one sample at 16 kHz")
     # Doubled, not tiled to length, as in the published script.
     while signal.size < WINDOW:
         signal = np.append(signal, signal)

@@ -22,7 +22,6 @@ from smle.evaluation.systems import KINDS, System
 from smle.material.clusters import UNKNOWN, Clusters
 from smle.material.mixing import mixture_snr_db
 from smle.model.digest import model_digest
-from smle.model.folders import read_bundled_recipe
 from smle.model.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class ModelSystems:
                     dict(zip(names, costs[kind], strict=True)) if kind in costs else {},
                     _enhancer(model).expert_names,
                 )
-                for kind in self._kinds(read_bundled_recipe(model))
+                for kind in self._kinds(_enhancer(model).recipe)
             ]
         return found
 

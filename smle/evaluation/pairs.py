@@ -82,6 +82,8 @@ def match_pairs(
     single = [path for path in places.values() if path.is_file()]
     if single and len(single) < len(places):
         folder = next(path for path in places.values() if not path.is_file())
+        if not folder.exists():
+            raise CorpusError(f"{shown(folder)}: no such file; check the path")
         raise CorpusError(
             f"{shown(single[0])} is a file but {shown(folder)} is not; give folders or files alone"
         )

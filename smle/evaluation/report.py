@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from smle.evaluation.findings import delays, findings
+from smle.evaluation.findings import delays, findings, primary_column
 from smle.evaluation.gate_summary import gate_text
 from smle.evaluation.report_page import render_page
 from smle.evaluation.score_table import ScoreTable
@@ -118,16 +118,17 @@ def summary_markdown(summary: dict[str, Any]) -> str:
     )
     for gate in summary["gates"]:
         lines += ["", f"{gate_text(gate)}."]
+    first = primary_column(summary)
     for name, groups in summary["conditions"].items():
-        lines += ["", f"## {_titled(columns[0])} by {name}", ""]
+        lines += ["", f"## {_titled(first)} by {name}", ""]
         lines += _table(
             [name, "files", *(system["name"] for system in summary["systems"])],
             [
                 [group["label"], str(group["count"])]
                 + [
                     score_text(
-                        group["scores"][system["name"]][columns[0]["name"]],
-                        columns[0]["decimals"],
+                        group["scores"][system["name"]][first["name"]],
+                        first["decimals"],
                         group["count"],
                     )
                     for system in summary["systems"]

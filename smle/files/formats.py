@@ -133,6 +133,11 @@ def target_for(
     keeps_length = _KEEPS_LENGTH.union(_OWN_CODECS.get(chosen, ()))
     if wanted_subtype is not None:
         wanted_subtype = wanted_subtype.upper()
+        if wanted == "opus" and wanted_subtype != "OPUS":
+            raise AudioError(
+                f"OPUS files hold no {wanted_subtype}: leave the subtype out, or name "
+                "the output .ogg"
+            )
         if not sf.check_format(chosen, wanted_subtype):
             known = ", ".join(s for s in sf.available_subtypes(chosen) if s in keeps_length)
             raise AudioError(f"{chosen} has no subtype {wanted_subtype}: choose one of {known}")

@@ -174,7 +174,7 @@ def read_blocks(
 
 
 def encoded(block: NDArray[np.float32], subtype: str) -> bytes:
-    """Samples of shape (channels, time) as interleaved bytes; what passes full scale is limited."""
+    """Samples of shape (channels, time) as interleaved bytes; only floats pass full scale."""
     code, bits = _CODES[subtype]
     samples = np.ascontiguousarray(block.T)
     if code == _FLOAT:

@@ -61,7 +61,7 @@ class Corpus:
         return replace(self, utterances=tuple(u for u in self.utterances if keep(u)))
 
 
-def read_corpus(path: str | Path, *, speakers: str | Path | None = None) -> Corpus:
+def read_corpus(path: str | Path, *, speakers: str | Path | None = None, jobs: int = -1) -> Corpus:
     """Read a corpus from a folder, or from a JSONL or CSV manifest.
 
     In a folder the speaker is the name of the folder a file lies in; files directly in the
@@ -73,6 +73,7 @@ def read_corpus(path: str | Path, *, speakers: str | Path | None = None) -> Corp
         path: Folder, ``.jsonl`` or ``.csv`` file.
         speakers: CSV or JSONL file with ``speaker`` and ``gender``; for a folder the default is
             its ``speakers.csv`` if it has one.
+        jobs: Files at a time, -1 for as many as there are processors.
 
     Raises:
         CorpusError: Nothing to read, a bad manifest line, or a file that is not audio.
@@ -93,7 +94,7 @@ def read_corpus(path: str | Path, *, speakers: str | Path | None = None) -> Corp
         utterances = [
             replace(u, gender=u.gender or genders.get(u.speaker or "")) for u in utterances
         ]
-    return Corpus(root, tuple(_with_seconds(utterances)))
+    return Corpus(root, tuple(_with_seconds(utterances, jobs)))
 
 
 def _name(path: Path, root: Path) -> str:
@@ -178,9 +179,9 @@ def _read_genders(path: Path) -> dict[str, str]:
     return genders
 
 
-def _with_seconds(utterances: list[Utterance]) -> Iterable[Utterance]:
+def _with_seconds(utterances: list[Utterance], jobs: int) -> Iterable[Utterance]:
     missing = [u for u in utterances if u.seconds < 0]
-    measured = Parallel(n_jobs=-1, prefer="threads")(delayed(_seconds)(u.path) for u in missing)
+    measured = Parallel(n_jobs=jobs, prefer="threads")(delayed(_seconds)(u.path) for u in missing)
     lengths = iter(measured)
     return (replace(u, seconds=next(lengths)) if u.seconds < 0 else u for u in utterances)
 

@@ -35,6 +35,7 @@ class Decoded:
         cache_dir: Folder for decoded samples; its file is named by a hash of the paths, sizes
             and times of change of the corpus.
         max_bytes: Most memory to hold without a cache folder.
+        jobs: Files at a time, -1 for as many as there are processors.
 
     Raises:
         CorpusError: A file cannot be decoded or holds no samples.
@@ -47,14 +48,15 @@ class Decoded:
         sample_rate: int = 16000,
         cache_dir: str | Path | None = None,
         max_bytes: int = 2**31,
+        jobs: int = -1,
     ) -> None:
         self.corpus = corpus
         self.sample_rate = sample_rate
         self._signals: list[NDArray[np.int16]] | None = None
         if cache_dir is not None:
-            self._signals = _mapped(corpus, sample_rate, Path(cache_dir))
+            self._signals = _mapped(corpus, sample_rate, Path(cache_dir), jobs)
         elif corpus.seconds * sample_rate * 2 <= max_bytes:
-            self._signals = list(_decode_all(corpus, sample_rate))
+            self._signals = list(_decode_all(corpus, sample_rate, jobs))
         self._recent = lru_cache(maxsize=_RECENT_FILES)(self._decode)
 
     def __len__(self) -> int:
@@ -96,16 +98,18 @@ def _decode(path: Path, sample_rate: int) -> NDArray[np.int16]:
     return samples
 
 
-def _decode_all(corpus: Corpus, sample_rate: int) -> Iterator[NDArray[np.int16]]:
-    parallel = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+def _decode_all(corpus: Corpus, sample_rate: int, jobs: int) -> Iterator[NDArray[np.int16]]:
+    parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
     yield from parallel(delayed(_decode)(u.path, sample_rate) for u in corpus.utterances)
 
 
-def _mapped(corpus: Corpus, sample_rate: int, cache_dir: Path) -> list[NDArray[np.int16]]:
+def _mapped(
+    corpus: Corpus, sample_rate: int, cache_dir: Path, jobs: int
+) -> list[NDArray[np.int16]]:
     stem = cache_dir / _fingerprint(corpus, sample_rate)
     samples, lengths = stem.with_suffix(".int16"), stem.with_suffix(".npy")
     if not _is_whole(samples, lengths):
-        _write_cache(corpus, sample_rate, samples, lengths)
+        _write_cache(samples, lengths, _decode_all(corpus, sample_rate, jobs))
     flat = np.memmap(samples, dtype=np.int16, mode="r").view(np.ndarray)
     return np.split(flat, np.cumsum(np.load(lengths))[:-1])
 
@@ -117,13 +121,13 @@ def _is_whole(samples: Path, lengths: Path) -> bool:
         return False
 
 
-def _write_cache(corpus: Corpus, sample_rate: int, samples: Path, lengths: Path) -> None:
+def _write_cache(samples: Path, lengths: Path, signals: Iterator[NDArray[np.int16]]) -> None:
     samples.parent.mkdir(parents=True, exist_ok=True)
     part = samples.with_name(f"{samples.name}.{os.getpid()}.part")
     counts = []
     try:
         with part.open("wb") as file:
-            for signal in _decode_all(corpus, sample_rate):
+            for signal in signals:
                 signal.tofile(file)
                 counts.append(len(signal))
             file.flush()

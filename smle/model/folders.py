@@ -55,6 +55,6 @@ def find_model(name: str | Path) -> Path:
     )
 
 
-def read_bundled_recipe(name: str) -> Recipe:
-    """Recipe of a bundled model, without its weights."""
-    return read_recipe(find_model(name) / RECIPE_NAME)
+def recipe_of(model: str) -> Recipe:
+    """The recipe of a model, by name or folder, without its weights."""
+    return read_recipe(find_model(model) / RECIPE_NAME)

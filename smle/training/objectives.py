@@ -61,13 +61,13 @@ def gate_objective(
     least = mixture.recipe.training.gate_target == "least"
     specialists = mixture.experts[: len(mixture.specialists)]
 
-    def name(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+    def naming_loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         _, features = spectra.hear(batch)
         logits = _listen(module, mixture, features, spectra, step)
         entropy, accuracy = _gate_terms(logits, batch.labels.to(logits.device))
         return entropy, {"accuracy": accuracy}
 
-    def cost(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
+    def choice_loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         spectrum, features = spectra.hear(batch)
         logits = _listen(module, mixture, features, spectra, step)
         with torch.no_grad():
@@ -80,7 +80,7 @@ def gate_objective(
 
     def loss(module: nn.Module, batch: Batch, step: int) -> LossAndFigures:
         naming = not least or step < _NAMING_PART * config.steps
-        return (name if naming else cost)(module, batch, step)
+        return (naming_loss if naming else choice_loss)(module, batch, step)
 
     return _objective(
         "gate",
@@ -90,7 +90,7 @@ def gate_objective(
         validation,
         config.batch_size,
         spectra,
-        cost if least else name,
+        choice_loss if least else naming_loss,
     )
 
 

@@ -25,9 +25,6 @@ class RatingNetwork:
     Args:
         path: The ONNX file of a P.835 network.
         device: Where the signals are.
-
-    Raises:
-        ModelError: If a package that training by ratings needs is missing.
     """
 
     def __init__(self, path: Path, device: torch.device) -> None:
@@ -76,15 +73,17 @@ def personalised_network(device: torch.device) -> RatingNetwork:
     Raises:
         ModelError: If a package is missing.
     """
+    for package in ("onnx", "speechmos"):
+        if find_spec(package) is None:
+            raise ModelError(
+                f"training.polish needs the package {package}; pip install 'smle[train]', or give "
+                "it 0 steps"
+            )
     return RatingNetwork(network_file("pdnsmos_models/sig_bak_ovr.onnx"), device)
 
 
 def _weights(path: Path) -> Iterator[Tensor]:
     """The constants of an ONNX graph, in the order in which its layers use them."""
-    if find_spec("onnx") is None:
-        raise ModelError(
-            "training.polish needs the package onnx; pip install 'smle[train]', or give it 0 steps"
-        )
     import onnx
     from onnx import numpy_helper
 

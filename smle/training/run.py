@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -107,6 +106,10 @@ def train(
         _check_claim(run, text, resume=resume)
     torch.manual_seed(recipe.training.seed)
     source = _source(run, start_from)
+    if stages == ("generalist",) and not recipe.generalist:
+        raise ModelError(
+            "the recipe has no generalist to train; write generalist = true, or train another stage"
+        )
     if source is None:
         _check_first_stage(recipe, stages)
     mixture = _initial_mixture(recipe, source).to(own)
@@ -137,16 +140,7 @@ def train(
     return run / MODEL_FOLDER
 
 
-@dataclass
 class _Trainer:
-    mixture: Mixture
-    data: TrainingData
-    folder: Path
-    device: torch.device
-    resume: bool
-    watch: Watch
-    listening: ListeningLoss | None
-
     def __init__(
         self,
         mixture: Mixture,
