@@ -51,6 +51,10 @@ def in_time(
 
     Returns:
         The signals: early ones have lost their first samples, so the others lose theirs.
+
+    >>> clean = np.arange(4, dtype=np.float32)[None]
+    >>> in_time({"clean": clean, "late": np.pad(clean, ((0, 0), (1, 0)))}, {"late": 1})["late"]
+    array([[0., 1., 2., 3.]], dtype=float32)
     """
     earliest = min(delays.get(name, 0) for name in signals)
     return {name: signal[:, delays.get(name, 0) - earliest :] for name, signal in signals.items()}

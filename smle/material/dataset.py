@@ -13,10 +13,11 @@ from smle.errors import CorpusError
 from smle.material import augmentation
 from smle.material.clusters import UNKNOWN, Clusters, Only
 from smle.material.decoded import Decoded
-from smle.material.draw import NoiseDraw, SpeechDraw, is_silent, synthetic_noise
+from smle.material.draw import NoiseDraw, SpeechDraw, is_silent
 from smle.material.mixing import active_power, mean_power, mix_at_snr
 from smle.material.mixing_config import MixingConfig
 from smle.material.rooms import Rooms
+from smle.material.synthetic import synthetic_noise
 
 Signal = NDArray[np.float32]
 

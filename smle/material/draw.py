@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smle.errors import CorpusError
-from smle.material import augmentation, synthetic
+from smle.material import augmentation
 from smle.material.clusters import Only
 from smle.material.decoded import Decoded
 from smle.material.mixing import mean_power
@@ -142,20 +142,6 @@ class NoiseDraw:
         once = augmentation.fade_ends(self.noise.excerpt(index), sample_rate=self.noise.sample_rate)
         start = int(rng.integers(size))
         return np.tile(once, -(-(start + length) // size))[start : start + length]
-
-
-def synthetic_noise(rng: np.random.Generator, length: int, *, sample_rate: int) -> Signal:
-    """Return a noise of a random synthetic kind."""
-    kind = rng.choice(["coloured", "clicks", "hum", "chords"], p=[0.5, 0.25, 0.1, 0.15])
-    match kind:
-        case "coloured":
-            return synthetic.coloured_noise(rng, length)
-        case "clicks":
-            return synthetic.clicks(rng, length, sample_rate=sample_rate)
-        case "hum":
-            return synthetic.hum(rng, length, sample_rate=sample_rate)
-        case _:
-            return synthetic.chords(rng, length, sample_rate=sample_rate)
 
 
 def is_silent(signal: Signal) -> bool:

@@ -54,6 +54,10 @@ def snr_db_of(
         clean: Speech of shape (..., time).
         noise: Noise of the same shape.
         sample_rate: Samples per second.
+
+    >>> tone = np.sin(np.arange(16000, dtype=np.float32))
+    >>> round(snr_db_of(tone, tone / 10), 3)
+    20.0
     """
     speech_power = active_power(clean, sample_rate=sample_rate)
     noise_power = mean_power(noise)

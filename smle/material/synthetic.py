@@ -9,6 +9,20 @@ from scipy import fft
 Signal = NDArray[np.float32]
 
 
+def synthetic_noise(rng: np.random.Generator, length: int, *, sample_rate: int) -> Signal:
+    """Return a noise of a random synthetic kind."""
+    kind = rng.choice(["coloured", "clicks", "hum", "chords"], p=[0.5, 0.25, 0.1, 0.15])
+    match kind:
+        case "coloured":
+            return coloured_noise(rng, length)
+        case "clicks":
+            return clicks(rng, length, sample_rate=sample_rate)
+        case "hum":
+            return hum(rng, length, sample_rate=sample_rate)
+        case _:
+            return chords(rng, length, sample_rate=sample_rate)
+
+
 def coloured_noise(rng: np.random.Generator, length: int) -> Signal:
     """Return stationary noise whose power falls by 0 (white) to 6 dB per octave (brown)."""
     size = fft.next_fast_len(length, real=True)

@@ -102,5 +102,8 @@ def soft_routing(logits: Tensor, alpha: float) -> Tensor:
 
     Returns:
         Weights (rows, specialists) that add up to 1.
+
+    >>> soft_routing(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), 10.0)
+    tensor([[0.5000, 0.5000]])
     """
     return torch.softmax(alpha * logits.mean(1), -1)
