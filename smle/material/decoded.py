@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from smle.errors import AudioError, CorpusError
 from smle.files.audio import read
-from smle.files.whole_files import write_whole
+from smle.files.whole_files import whole_file
 from smle.material.corpus import Corpus
 
 _FULL_SCALE = 32767.0
@@ -123,21 +121,13 @@ def _is_whole(samples: Path, lengths: Path) -> bool:
 
 def _write_cache(samples: Path, lengths: Path, signals: Iterator[NDArray[np.int16]]) -> None:
     samples.parent.mkdir(parents=True, exist_ok=True)
-    part = samples.with_name(f"{samples.name}.{os.getpid()}.part")
     counts = []
-    try:
-        with part.open("wb") as file:
-            for signal in signals:
-                signal.tofile(file)
-                counts.append(len(signal))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(samples)
-        table = BytesIO()
-        np.save(table, np.array(counts, dtype=np.int64))
-        write_whole(lengths, table.getvalue())
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(samples) as file:
+        for signal in signals:
+            file.write(signal.data)
+            counts.append(len(signal))
+    with whole_file(lengths) as file:
+        np.save(file, np.array(counts, dtype=np.int64))
 
 
 def _fingerprint(corpus: Corpus, sample_rate: int) -> str:
