@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from smle.clustering.grouping import Grouped
 
 T = TypeVar("T", int, float)
+PICTURED = ("speaker", "noise", "loss")  # points that fall into K clusters
 MEANT_FOR = {
-    "ks": ("speaker", "noise", "loss"),
+    "ks": PICTURED,
     "levels_db": ("snr",),
     "noise": ("speaker", "loss"),
     "speakers": ("speaker", "gender"),
     "heard": ("speaker",),
     "steps": ("speaker", "loss"),
 }
-PICTURED = ("speaker", "noise", "loss")
 PATH = GivenPath(path_type=Path)
 FOLDER = GivenPath(path_type=Path, file_okay=False)
 # scikit-learn takes 32 bits, and stability is measured with ten more.

@@ -94,9 +94,8 @@ class Ledger:
         entry = self._entries.get(self._name(job))
         if entry is None:
             return "foreign"
-        may_replace: State = "foreign" if _of_another(job.input, entry) else "ours"
         if "report" not in entry:
-            return may_replace
+            return _ours_unless_of_another(job.input, entry)
         try:
             output = job.output.stat()
         except OSError:  # a link that leads nowhere
@@ -106,7 +105,9 @@ class Ledger:
         if entry["key"] == key and _same_input(job.input, entry):
             return "done"
         # What was edited since may be as long as before.
-        return may_replace if output.st_mtime_ns == entry.get("output_mtime_ns") else "foreign"
+        if output.st_mtime_ns != entry.get("output_mtime_ns"):
+            return "foreign"
+        return _ours_unless_of_another(job.input, entry)
 
     def report(self, job: Job) -> dict[str, Any]:
         """What was recorded when a job was done."""
@@ -185,13 +186,13 @@ def _is_entry(entry: Any) -> bool:
     return all(isinstance(entry.get(name), kind) for name, kind in _RECORD.items())
 
 
-def _of_another(path: Path, entry: dict[str, Any]) -> bool:
-    """Whether an output was claimed for, or made of, another file than this that still exists."""
+def _ours_unless_of_another(path: Path, entry: dict[str, Any]) -> State:
+    """`foreign` if an output was made of, or claimed for, another file that still exists."""
     before = entry["report"].get("input") if "report" in entry else entry.get("input")
     try:
-        return isinstance(before, str) and not path.samefile(before)
+        return "foreign" if isinstance(before, str) and not path.samefile(before) else "ours"
     except (OSError, ValueError):
-        return False
+        return "ours"
 
 
 def _same_input(path: Path, entry: dict[str, Any]) -> bool:

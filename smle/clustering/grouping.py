@@ -74,8 +74,7 @@ def group(
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
-    if not 2 <= k <= len(names):
-        raise CorpusError(f"K is {k}, but there are {len(names)} to group: use 2 to {len(names)}")
+    check_ks([k], len(names), "to group")
     # To four digits: what differs by rounding does not differ.
     size = float(np.abs(points).max()) or 1.0
     different = len(np.unique((points / size).round(4), axis=0))
